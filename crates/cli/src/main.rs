@@ -1,0 +1,2 @@
+//! The binary `orch`.
+fn main() {}

@@ -1,0 +1,316 @@
+//! A task: kinds, states, and the one table of how states follow each other.
+
+use serde::{Deserialize, Serialize};
+
+/// Makes an enum that is stored and sent as fixed words.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word that is stored and sent.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// Reads the word; `None` when it is none of them.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// Kind of work.
+    TaskType {
+        /// Writing or changing programs.
+        Code = "code",
+        /// Finding things out.
+        Research = "research",
+        /// Judging and comparing.
+        Analysis = "analysis",
+        /// Making pictures and the like.
+        Asset = "asset",
+        /// Joining parts together.
+        Integration = "integration",
+        /// Writing for readers.
+        Documentation = "documentation",
+    }
+}
+
+words! {
+    /// How hard a task is.
+    Complexity {
+        /// A small model will do.
+        Simple = "simple",
+        /// The usual.
+        Medium = "medium",
+        /// Needs a strong model.
+        Complex = "complex",
+    }
+}
+
+words! {
+    /// Stored state of a task.
+    TaskState {
+        /// Some prerequisite is not completed or skipped yet.
+        Blocked = "blocked",
+        /// May start, unless it waits for something (`WaitReason`).
+        Ready = "ready",
+        /// A worker has it.
+        Running = "running",
+        /// Its output is being judged.
+        Verifying = "verifying",
+        /// A person has to decide.
+        NeedsReview = "needs_review",
+        /// Done and, where asked for, verified.
+        Completed = "completed",
+        /// Will not be done unless a person acts.
+        Failed = "failed",
+        /// A person called it off.
+        Cancelled = "cancelled",
+        /// A person lets its dependents go on without it.
+        Skipped = "skipped",
+    }
+}
+
+words! {
+    /// What a ready task waits for, besides a slot.
+    WaitReason {
+        /// The provider asked us to come back later, or its breaker is open.
+        Provider = "provider",
+        /// Calls in flight hold what is left of a limit.
+        Money = "money",
+        /// A retry has its time.
+        Backoff = "backoff",
+        /// A service it needs is down.
+        Service = "service",
+        /// A person, though the task itself is ready (no provider is configured, say).
+        Person = "person",
+    }
+}
+
+impl TaskState {
+    /// States that only a person's recorded action leaves (I9).
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Skipped)
+    }
+
+    /// Whether dependents may go on.
+    #[must_use]
+    pub const fn satisfies_dependents(self) -> bool {
+        matches!(self, Self::Completed | Self::Skipped)
+    }
+
+    /// Whether dependents cannot go on unless a person acts.
+    #[must_use]
+    pub const fn is_dead(self) -> bool {
+        matches!(self, Self::NeedsReview | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether a worker is on it.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Running | Self::Verifying)
+    }
+
+    /// The word the prototype's clients know for this state.
+    #[must_use]
+    pub const fn wire(self) -> &'static str {
+        match self {
+            Self::Ready => "pending",
+            Self::Verifying => "running",
+            Self::Skipped => "cancelled",
+            Self::Blocked
+            | Self::Running
+            | Self::NeedsReview
+            | Self::Completed
+            | Self::Failed
+            | Self::Cancelled => self.as_str(),
+        }
+    }
+}
+
+/// What happens to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TaskEvent {
+    /// Its last unmet prerequisite was completed or skipped.
+    Unblock,
+    /// A prerequisite was taken back.
+    Block,
+    /// A worker claims it.
+    Begin,
+    /// Its worker gives it back to go on later.
+    PutBack,
+    /// An output is there and will be judged.
+    Verify,
+    /// An output is there and accepted.
+    Complete,
+    /// Nothing more will be tried by itself.
+    Fail,
+    /// A person has to decide.
+    AskPerson,
+    /// A person wants it tried (again).
+    Retry,
+    /// A person accepts the output as it is.
+    Accept,
+    /// A person calls it off.
+    Cancel,
+    /// A person lets dependents go on without it.
+    Skip,
+}
+
+impl TaskEvent {
+    /// Every event, for the table's test.
+    pub const ALL: &'static [Self] = &[
+        Self::Unblock,
+        Self::Block,
+        Self::Begin,
+        Self::PutBack,
+        Self::Verify,
+        Self::Complete,
+        Self::Fail,
+        Self::AskPerson,
+        Self::Retry,
+        Self::Accept,
+        Self::Cancel,
+        Self::Skip,
+    ];
+}
+
+/// The state that follows, or `None` where the event has no place. The whole
+/// life of a task is this table; nothing else changes a state.
+#[must_use]
+pub const fn next(state: TaskState, event: TaskEvent) -> Option<TaskState> {
+    use TaskEvent as E;
+    use TaskState as S;
+    Some(match (state, event) {
+        (S::Blocked, E::Unblock) => S::Ready,
+        (S::Ready, E::Block) => S::Blocked,
+        (S::Ready, E::Begin) => S::Running,
+        (S::Running | S::Verifying, E::PutBack) => S::Ready,
+        (S::Running, E::Verify) => S::Verifying,
+        (S::Running | S::Verifying, E::Complete) => S::Completed,
+        (S::Ready | S::Running | S::Verifying | S::NeedsReview, E::Fail) => S::Failed,
+        (S::Ready | S::Running | S::Verifying, E::AskPerson) => S::NeedsReview,
+        // Retry leads to ready; a task whose prerequisites were taken back
+        // meanwhile is blocked right after, in the same transaction.
+        (S::NeedsReview | S::Failed | S::Cancelled | S::Completed | S::Skipped, E::Retry) => S::Ready,
+        (S::NeedsReview, E::Accept) => S::Completed,
+        (S::Blocked | S::Ready | S::Running | S::Verifying | S::NeedsReview, E::Cancel) => S::Cancelled,
+        (S::NeedsReview | S::Failed | S::Blocked | S::Ready, E::Skip) => S::Skipped,
+        (
+            S::Blocked
+            | S::Ready
+            | S::Running
+            | S::Verifying
+            | S::NeedsReview
+            | S::Completed
+            | S::Failed
+            | S::Cancelled
+            | S::Skipped,
+            E::Unblock
+            | E::Block
+            | E::Begin
+            | E::PutBack
+            | E::Verify
+            | E::Complete
+            | E::Fail
+            | E::AskPerson
+            | E::Retry
+            | E::Accept
+            | E::Cancel
+            | E::Skip,
+        ) => return None,
+    })
+}
+
+/// Judgement of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It meets the criteria.
+    Passed,
+    /// Something is missing; the notes say what.
+    GapsFound,
+    /// A person has to look.
+    HumanNeeded,
+    /// Nobody judged.
+    Skipped,
+}
+
+impl Verdict {
+    /// As stored and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::GapsFound => "gaps_found",
+            Self::HumanNeeded => "human_needed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn final_states_leave_by_a_persons_action_only() {
+        for &state in TaskState::ALL.iter().filter(|state| state.is_final()) {
+            for &event in TaskEvent::ALL {
+                if next(state, event).is_some() {
+                    assert!(matches!(event, TaskEvent::Retry | TaskEvent::Skip), "{state} left by {event:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_completes_that_no_worker_or_person_had() {
+        for &state in TaskState::ALL {
+            if next(state, TaskEvent::Complete).is_some() {
+                assert!(state.is_active());
+            }
+        }
+        assert_eq!(next(TaskState::Cancelled, TaskEvent::Complete), None);
+    }
+
+    #[test]
+    fn the_table_is_what_the_documentation_shows() {
+        let mut rows = Vec::new();
+        for &state in TaskState::ALL {
+            for &event in TaskEvent::ALL {
+                if let Some(to) = next(state, event) {
+                    rows.push(format!("{state} --{event:?}--> {to}"));
+                }
+            }
+        }
+        insta::assert_snapshot!(rows.join("\n"));
+    }
+
+    #[test]
+    fn words_read_back() {
+        for &state in TaskState::ALL {
+            assert_eq!(TaskState::parse(state.as_str()), Some(state));
+        }
+        assert_eq!(TaskState::parse("queued"), None);
+    }
+}
