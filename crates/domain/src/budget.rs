@@ -65,7 +65,11 @@ pub fn scopes(
     let money = if is_simulated { "sim" } else { "real" };
     vec![
         Scope { key: format!("{money}/day/{}", now.day()).into(), limit: limits.daily, name: "daily" },
-        Scope { key: format!("{money}/month/{}", now.month()).into(), limit: limits.monthly, name: "monthly" },
+        Scope {
+            key: format!("{money}/month/{}", now.month()).into(),
+            limit: limits.monthly,
+            name: "monthly",
+        },
         Scope {
             key: project_account(project, is_simulated),
             limit: project_limit.unwrap_or(limits.project),

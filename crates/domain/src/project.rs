@@ -121,14 +121,7 @@ pub const fn next(state: ProjectState, event: ProjectEvent) -> Option<ProjectSta
             | S::Completed
             | S::Failed
             | S::Cancelled,
-            E::Plan
-            | E::EndPlanning
-            | E::Approve
-            | E::Execute
-            | E::Pause
-            | E::Complete
-            | E::Fail
-            | E::Reopen,
+            E::Plan | E::EndPlanning | E::Approve | E::Execute | E::Pause | E::Complete | E::Fail | E::Reopen,
         ) => return None,
     })
 }
@@ -177,7 +170,8 @@ impl ProjectConfig {
     /// One sentence per mistake.
     pub fn check(&self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
-        if self.0.contains_key("planning_rigor") && self.text("planning_rigor").and_then(Rigor::parse).is_none()
+        if self.0.contains_key("planning_rigor")
+            && self.text("planning_rigor").and_then(Rigor::parse).is_none()
         {
             mistakes.push("planning_rigor must be L1, L2 or L3".to_owned());
         }

@@ -37,7 +37,13 @@ pub enum NextTry {
 /// `had_unknown` tells that an earlier try of the same step had an unknown
 /// outcome, `random` is any number: it spreads the waits.
 #[must_use]
-pub fn next_try(error: &CallError, retries: u32, retries_max: u32, had_unknown: bool, random: u64) -> NextTry {
+pub fn next_try(
+    error: &CallError,
+    retries: u32,
+    retries_max: u32,
+    had_unknown: bool,
+    random: u64,
+) -> NextTry {
     let (base_ms, cap_ms) = match error.class {
         ErrorClass::BadRequest => return NextTry::Fatal,
         ErrorClass::TooLong | ErrorClass::PromptTruncated => return NextTry::AskPerson,
@@ -95,7 +101,8 @@ mod tests {
     fn retries_end_and_waits_stay_under_their_cap() {
         for random in [0, 1, 999_999, u64::MAX] {
             for retries in 0..2 {
-                let NextTry::Counted { wait_ms } = next_try(&error(ErrorClass::Overloaded), retries, 2, false, random)
+                let NextTry::Counted { wait_ms } =
+                    next_try(&error(ErrorClass::Overloaded), retries, 2, false, random)
                 else {
                     panic!("expected a retry");
                 };
@@ -116,10 +123,14 @@ mod tests {
     fn a_long_retry_after_costs_no_retry() {
         let mut limited = error(ErrorClass::RateLimited);
         limited.retry_after_ms = Some(120_000);
-        let NextTry::Uncounted { wait_ms } = next_try(&limited, 2, 2, false, 5) else { panic!("expected a wait") };
+        let NextTry::Uncounted { wait_ms } = next_try(&limited, 2, 2, false, 5) else {
+            panic!("expected a wait")
+        };
         assert!(wait_ms >= 120_000);
         limited.retry_after_ms = Some(5_000);
-        let NextTry::Counted { wait_ms } = next_try(&limited, 0, 2, false, 5) else { panic!("expected a retry") };
+        let NextTry::Counted { wait_ms } = next_try(&limited, 0, 2, false, 5) else {
+            panic!("expected a retry")
+        };
         assert!((5_000..=6_000).contains(&wait_ms));
     }
 }

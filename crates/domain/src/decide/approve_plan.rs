@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::{ApprovePlan, FollowUp, Outcome, Stop, Tx, flow, operations};
 use crate::event::EventKind;
-use crate::graph::Graph;
+use crate::graph::{Cycle, Graph};
 use crate::id::TaskId;
-use crate::plan::{PlanState, PlanVersion, PlannedTask, validate};
+use crate::plan::{PlanState, PlanVersion, PlannedTask};
 use crate::project::{Counts, ProjectEvent, ProjectState};
 use crate::refusal::{Code, Refusal};
 use crate::routing;
@@ -32,7 +32,8 @@ pub(super) fn decide(tx: &mut Tx<'_>, command: &ApprovePlan) -> Result<Outcome, 
         return Err(Refusal::not_found("plan", &command.plan).into());
     }
     if version.state != PlanState::Draft {
-        let message = format!("plan version {} is {}, so it cannot be approved", version.version, version.state);
+        let message =
+            format!("plan version {} is {}, so it cannot be approved", version.version, version.state);
         return Err(Refusal::state(message).into());
     }
     if matches!(state, ProjectState::Executing | ProjectState::Planning | ProjectState::Cancelled) {
@@ -48,18 +49,28 @@ pub(super) fn decide(tx: &mut Tx<'_>, command: &ApprovePlan) -> Result<Outcome, 
     approved.state = PlanState::Approved;
     tx.put_plan(approved);
     flow::step_project(tx, &command.project, ProjectEvent::Approve)?;
-    let message = format!("plan version {} was approved: {} tasks in {wave_count} waves", version.version, ids.len());
+    let message =
+        format!("plan version {} was approved: {} tasks in {wave_count} waves", version.version, ids.len());
     let data = [("plan_id", json!(command.plan)), ("tasks", json!(ids.len())), ("waves", json!(wave_count))];
     tx.event(&command.project, None, EventKind::PlanApproved, message, data)?;
     Ok(Outcome::Approved { tasks: ids, waves: wave_count })
 }
 
-/// A plan is checked again here: a person may have brought it.
+/// Everything else was checked when the plan was stored; the limit may have
+/// changed since.
 fn checked_waves(tx: &Tx<'_>, version: &PlanVersion) -> Result<Vec<u32>, Stop> {
-    validate::check(&version.plan, tx.policy().max_plan_tasks as usize)
-        .map_err(|errors| Refusal::new(errors.code(), errors.to_string()))?;
+    let (count, most) = (version.plan.tasks.len(), tx.policy().max_plan_tasks as usize);
+    if count == 0 || count > most {
+        let message =
+            format!("the plan has {count} tasks; 1 to {most} are allowed (execution.max_plan_tasks)");
+        return Err(Refusal::new(Code::PlanInvalid, message).into());
+    }
     let graph = Graph::new(version.plan.tasks.iter().map(|task| task.depends_on.clone()).collect());
-    graph.waves().map_err(|_| Refusal::new(Code::CycleDetected, "the plan's dependencies form a cycle").into())
+    graph.waves().map_err(|Cycle(tasks)| {
+        let titles: Vec<&str> = tasks.iter().map(|&index| version.plan.tasks[index].title.as_str()).collect();
+        let message = format!("these tasks wait for each other: {}", titles.join(" -> "));
+        Refusal::new(Code::CycleDetected, message).into()
+    })
 }
 
 fn retire_earlier(tx: &mut Tx<'_>, project: &crate::id::ProjectId) -> Result<(), Stop> {
@@ -96,7 +107,12 @@ fn insert_tasks(
             dependents.entry(prerequisite.clone()).or_default().push(id.clone());
         }
         dependents.entry(id.clone()).or_default();
-        let task = new_task(tx, command, planned, NewTask { id: id.clone(), index, wave: waves[index], needed: needed.len() });
+        let task = new_task(
+            tx,
+            command,
+            planned,
+            NewTask { id: id.clone(), index, wave: waves[index], needed: needed.len() },
+        );
         tx.put_task(task);
         tx.changes.task_specs.insert(id, spec(version, planned, &command.known_tools));
     }
@@ -156,19 +172,13 @@ fn new_task(tx: &Tx<'_>, command: &ApprovePlan, planned: &PlannedTask, new: NewT
 }
 
 fn spec(version: &PlanVersion, planned: &PlannedTask, known_tools: &[String]) -> TaskSpec {
-    let wanted = planned.tools.clone().unwrap_or_else(|| {
-        routing::default_tools(planned.task_type).iter().map(|&name| name.to_owned()).collect()
-    });
     TaskSpec {
         description: planned.description.clone(),
-        tools: wanted.into_iter().filter(|name| known_tools.contains(name)).collect(),
+        tools: routing::tools_for(planned.task_type, planned.tools.as_deref(), known_tools),
         requirement_ids: planned.requirement_ids.clone(),
         verification_criteria: planned.verification_criteria.clone(),
         affected_files: planned.affected_files.clone(),
-        phase: planned
-            .phase
-            .and_then(|index| version.plan.phases.get(index))
-            .map(|phase| phase.name.clone()),
+        phase: planned.phase.and_then(|index| version.plan.phases.get(index)).map(|phase| phase.name.clone()),
     }
 }
 

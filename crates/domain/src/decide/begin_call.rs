@@ -92,7 +92,10 @@ fn begin_for_operation(
             });
         }
         Admission::Exhausted { scope, limit, spent } => {
-            return Ok(Outcome::NotAdmitted { message: exhausted_text(scope, limit, spent), is_exhausted: true });
+            return Ok(Outcome::NotAdmitted {
+                message: exhausted_text(scope, limit, spent),
+                is_exhausted: true,
+            });
         }
     }
     let owner = Owner::Operation(id.clone());
@@ -140,7 +143,7 @@ fn scopes(tx: &Tx<'_>, project: &ProjectId, is_simulated: bool) -> Result<Vec<bu
 }
 
 fn admit(tx: &Tx<'_>, project: &ProjectId, next: &NextCall) -> Result<Admission, Stop> {
-    let hold = pricing::hold(&next.price, next.input_upper, next.max_tokens);
+    let hold = pricing::hold(&next.price, next.input_upper, u64::from(next.max_tokens));
     let scopes = scopes(tx, project, &*next.provider == SIMULATED)?;
     let accounts = scopes.iter().map(|scope| tx.account(&scope.key)).collect::<Result<Vec<_>, _>>()?;
     Ok(budget::admit(scopes.iter().zip(&accounts), hold))
@@ -155,7 +158,7 @@ fn start(
     place: Place,
     next: &NextCall,
 ) -> Result<(), Stop> {
-    let hold = pricing::hold(&next.price, next.input_upper, next.max_tokens);
+    let hold = pricing::hold(&next.price, next.input_upper, u64::from(next.max_tokens));
     let scopes = scopes(tx, project, &*next.provider == SIMULATED)?;
     for scope in &scopes {
         let mut account = tx.account(&scope.key)?;

@@ -74,7 +74,13 @@ pub(super) fn decide(tx: &mut Tx<'_>, command: &ClaimTask) -> Result<Outcome, St
     }
     if is_new {
         let message = format!("\"{}\" begins", task.title);
-        tx.event(&task.project, Some(&task.id), EventKind::TaskStart, message, [("attempt", json!(attempt))])?;
+        tx.event(
+            &task.project,
+            Some(&task.id),
+            EventKind::TaskStart,
+            message,
+            [("attempt", json!(attempt))],
+        )?;
     }
     Ok(Outcome::Claimed { fence, attempt, seq })
 }
@@ -86,7 +92,9 @@ fn must_be_open(tx: &Tx<'_>, task: &crate::task::Task) -> Result<(), Stop> {
         return Err(begin_call::stale(task.id.as_str()));
     }
     if project.config.dispatch().unwrap_or(policy) == Dispatch::Wave && task.wave > project.open_wave {
-        return Err(Refusal::new(Code::ConflictState, format!("wave {} is not open yet", task.wave + 1)).into());
+        return Err(
+            Refusal::new(Code::ConflictState, format!("wave {} is not open yet", task.wave + 1)).into()
+        );
     }
     Ok(())
 }

@@ -25,12 +25,12 @@ pub(super) fn decide(tx: &mut Tx<'_>, command: &FinishTask) -> Result<Outcome, S
             tx.event(&task.project, Some(&task.id), EventKind::TaskVerifying, message, [])?;
         }
         TaskEnd::Complete { output, verdict, notes, files } => {
-            complete(tx, &task, TaskEvent::Complete, Completion {
-                output: Some(output),
-                verdict: *verdict,
-                notes: notes.clone(),
-                files,
-            })?;
+            complete(
+                tx,
+                &task,
+                TaskEvent::Complete,
+                Completion { output: Some(output), verdict: *verdict, notes: notes.clone(), files },
+            )?;
         }
         TaskEnd::Gaps { notes, output } => gaps(tx, &task, notes, output)?,
         TaskEnd::AskPerson { reason, output, verdict } => {
@@ -113,7 +113,8 @@ fn publish(tx: &mut Tx<'_>, task: &Task, files: &[FileEntry]) -> Result<(), Stop
             .filter(|file| file.task != task.id && file.entry.hash != entry.hash)
             .map(|file| file.task.clone());
         if let Some(other) = replaced {
-            let message = format!("{path} was written by {other} too; the version of \"{}\" is published", task.title);
+            let message =
+                format!("{path} was written by {other} too; the version of \"{}\" is published", task.title);
             let data = [("path", json!(entry.path)), ("replaced_task_id", json!(other))];
             tx.event(&task.project, Some(&task.id), EventKind::FileConflict, message, data)?;
         }
@@ -158,7 +159,8 @@ fn gaps(tx: &mut Tx<'_>, task: &Task, notes: &Arc<str>, output: &Arc<str>) -> Re
     row.verdict_notes = Some(Arc::clone(notes));
     tx.put_task(row);
     if task.retries >= tx.policy().max_retries {
-        let reason: Arc<str> = format!("the verifier still found gaps after {} tries: {notes}", task.retries + 1).into();
+        let reason: Arc<str> =
+            format!("the verifier still found gaps after {} tries: {notes}", task.retries + 1).into();
         return retries_exhausted(tx, &task.id, &reason);
     }
     tx.tell_next_attempt(Feedback {

@@ -23,11 +23,9 @@ pub fn step_task(
 ) -> Result<(), Stop> {
     let mut changed = tx.task(id)?.clone();
     let Some(state) = task::next(changed.state, event) else {
-        return Err(Refusal::state(format!(
-            "task {id} is {}, which does not allow this",
-            changed.state
-        ))
-        .into());
+        return Err(
+            Refusal::state(format!("task {id} is {}, which does not allow this", changed.state)).into()
+        );
     };
     changed.state = state;
     edit(&mut changed);
@@ -76,7 +74,8 @@ fn write_row(tx: &mut Tx<'_>, mut after: Task, pending: &mut Vec<Spread>) -> Res
     count(tx, &before, &after)?;
     offer_if_ready(tx, &before, &after)?;
     let dead = i64::from(after.blocks_dependents()) - i64::from(before.blocks_dependents());
-    let unmet = i64::from(before.state.satisfies_dependents()) - i64::from(after.state.satisfies_dependents());
+    let unmet =
+        i64::from(before.state.satisfies_dependents()) - i64::from(after.state.satisfies_dependents());
     if dead != 0 || unmet != 0 {
         pending.push(Spread { id: after.id.clone(), dead, unmet });
     }
@@ -171,7 +170,13 @@ fn open_waves(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
         project.open_wave = wave;
         project.open_holding = holding;
     })?;
-    tx.event(id, None, EventKind::WaveOpened, format!("wave {} may start", wave + 1), [("wave", json!(wave))])?;
+    tx.event(
+        id,
+        None,
+        EventKind::WaveOpened,
+        format!("wave {} may start", wave + 1),
+        [("wave", json!(wave))],
+    )?;
     if policy.wave_checkpoints {
         let data = [("wave", json!(closed)), ("next_wave", json!(wave))];
         let message = format!("wave {} is done; wave {} waits for you to resume", closed + 1, wave + 1);
@@ -219,7 +224,13 @@ fn end_project(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
     step_project(tx, id, ProjectEvent::Fail)?;
     tx.edit_project(id, |project| project.completed_at = Some(now))?;
     let message = format!("{failed} task(s) failed and {blocked} cannot go on without them");
-    tx.event(id, None, EventKind::ProjectFailed, message, [("failed", json!(failed)), ("blocked", json!(blocked))])
+    tx.event(
+        id,
+        None,
+        EventKind::ProjectFailed,
+        message,
+        [("failed", json!(failed)), ("blocked", json!(blocked))],
+    )
 }
 
 /// Moves a project along its table.

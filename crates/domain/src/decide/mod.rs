@@ -531,7 +531,11 @@ pub struct Knowledge<'k> {
 ///
 /// # Errors
 /// See [`Stop`].
-pub fn decide(view: &View, envelope: &Envelope, knowledge: Knowledge<'_>) -> Result<Decision, Stop> {
+pub fn decide<'a>(
+    view: &'a View,
+    envelope: &'a Envelope,
+    knowledge: Knowledge<'a>,
+) -> Result<Decision, Stop> {
     let mut tx = Tx::new(view, &envelope.actor, knowledge);
     let outcome = match &envelope.command {
         Command::CreateProject(command) => projects::create(&mut tx, command)?,
@@ -601,10 +605,7 @@ impl Command {
     /// Whether it frees what others wait for: such commands go first in a batch.
     #[must_use]
     pub const fn settles(&self) -> bool {
-        matches!(
-            self,
-            Self::SettleCall(_) | Self::FinishTool(_) | Self::FinishTask(_) | Self::PutBack(_)
-        )
+        matches!(self, Self::SettleCall(_) | Self::FinishTool(_) | Self::FinishTask(_) | Self::PutBack(_))
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{BeginPlanning, CallEnd, FailOperation, FollowUp, Outcome, SettleCall, StorePlan, Stop, Tx, flow};
+use super::{
+    BeginPlanning, CallEnd, FailOperation, FollowUp, Outcome, SettleCall, Stop, StorePlan, Tx, flow,
+};
 use crate::attempt::{
     Call, Operation, OperationError, OperationKind, OperationState, StepKey, StepState, write_json,
 };
@@ -81,7 +83,9 @@ pub(super) fn settled(
             return Ok(Outcome::Answered { seq: call.seq });
         }
         CallEnd::Broken(error) => error.clone(),
-        CallEnd::Cut(_) => crate::model::CallError::new(crate::model::ErrorClass::CutStream, "cut before it ended"),
+        CallEnd::Cut(_) => {
+            crate::model::CallError::new(crate::model::ErrorClass::CutStream, "cut before it ended")
+        }
     };
     let is_free = error.class.is_free();
     step.state = if is_free { StepState::Intent } else { StepState::Unknown };

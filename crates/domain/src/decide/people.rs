@@ -26,7 +26,10 @@ fn current(tx: &Tx<'_>, id: &TaskId) -> Result<Task, Stop> {
     let task = tx.task(id)?.clone();
     let state = operations::visible(tx, &task.project)?;
     if tx.project(&task.project)?.approved_plan.as_ref() != Some(&task.plan) {
-        return Err(Refusal::state(format!("task {id} belongs to a plan that is no longer the approved one")).into());
+        return Err(Refusal::state(format!(
+            "task {id} belongs to a plan that is no longer the approved one"
+        ))
+        .into());
     }
     if state == ProjectState::Cancelled {
         return Err(Refusal::state("the project was cancelled").into());
@@ -37,7 +40,9 @@ fn current(tx: &Tx<'_>, id: &TaskId) -> Result<Task, Stop> {
 pub(super) fn retry(tx: &mut Tx<'_>, id: &TaskId) -> Result<Outcome, Stop> {
     let task = current(tx, id)?;
     if task.state != TaskState::Failed {
-        return Err(Refusal::state(format!("only failed tasks can be retried; this one is {}", task.state)).into());
+        return Err(
+            Refusal::state(format!("only failed tasks can be retried; this one is {}", task.state)).into()
+        );
     }
     try_again(tx, &task, None)?;
     Ok(Outcome::Done)
@@ -51,7 +56,12 @@ fn try_again(tx: &mut Tx<'_>, task: &Task, feedback: Option<(FeedbackKind, &str)
         return Err(Refusal::new(Code::RetryLimit, message).into());
     }
     if let Some((kind, text)) = feedback.filter(|(_, text)| !text.trim().is_empty()) {
-        tx.tell_next_attempt(Feedback { task: task.id.clone(), kind, text: text.trim().into(), at: tx.now() });
+        tx.tell_next_attempt(Feedback {
+            task: task.id.clone(),
+            kind,
+            text: text.trim().into(),
+            at: tx.now(),
+        });
     }
     flow::step_task(tx, &task.id, TaskEvent::Retry, |row| {
         row.person_retries += 1;

@@ -138,7 +138,13 @@ pub(super) fn cancel(tx: &mut Tx<'_>, id: &ProjectId) -> Result<Outcome, Stop> {
     flow::step_project(tx, id, ProjectEvent::Cancel)?;
     cancel_tasks(tx, id)?;
     let stopped = tx.project(id)?.counts.of(TaskState::Cancelled);
-    tx.event(id, None, EventKind::ProjectCancelled, "the project was called off", [("cancelled", json!(stopped))])?;
+    tx.event(
+        id,
+        None,
+        EventKind::ProjectCancelled,
+        "the project was called off",
+        [("cancelled", json!(stopped))],
+    )?;
     tx.follow_up(FollowUp::CutProject(id.clone()));
     Ok(Outcome::Done)
 }

@@ -49,7 +49,8 @@ fn recover_task(tx: &mut Tx<'_>, id: &TaskId) -> Result<Outcome, Stop> {
         return Ok(Outcome::Done);
     }
     if task.crashes + 1 >= tx.policy().max_crashes {
-        let reason = format!("its worker was lost {} times; something about this task may be fatal", task.crashes + 1);
+        let reason =
+            format!("its worker was lost {} times; something about this task may be fatal", task.crashes + 1);
         let reason = reason.into();
         bump(tx, id)?;
         finish_task::retries_exhausted(tx, id, &reason)?;

@@ -102,9 +102,11 @@ impl Booking {
         let unknown = Self { state: CallState::Unknown, amount: call.hold, usage: None };
         match end {
             CallEnd::Answered(answer) => match answer.usage {
-                Some(usage) => {
-                    Self { state: CallState::Settled, amount: pricing::cost(&call.price, &usage), usage: Some(usage) }
-                }
+                Some(usage) => Self {
+                    state: CallState::Settled,
+                    amount: pricing::cost(&call.price, &usage),
+                    usage: Some(usage),
+                },
                 // An answer without usage is booked at its hold, never at nothing.
                 None => unknown,
             },
@@ -147,7 +149,8 @@ fn warn_when_near(tx: &mut Tx<'_>, call: &Call) -> Result<(), Stop> {
     for scope in scopes {
         let spent = tx.account(&scope.key)?.spent;
         let pct = i128::from(tx.policy().warn_at_pct);
-        let is_near = scope.limit > NanoUsd::ZERO && i128::from(spent.0) * 100 >= i128::from(scope.limit.0) * pct;
+        let is_near =
+            scope.limit > NanoUsd::ZERO && i128::from(spent.0) * 100 >= i128::from(scope.limit.0) * pct;
         if !is_near || tx.project(&call.project)?.warned_period.as_ref() == Some(&scope.key) {
             continue;
         }

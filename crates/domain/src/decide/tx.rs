@@ -139,13 +139,9 @@ impl<'v> Tx<'v> {
 
     /// Tasks that need this one.
     pub fn dependents(&self, id: &TaskId, is_deep: bool) -> Result<Arc<Vec<TaskId>>, Stop> {
-        let found = find(
-            &self.changes.dependents,
-            &self.view.dependents,
-            id,
-            self.view.is_complete,
-            || if is_deep { Key::Descendants(id.clone()) } else { Key::Dependents(id.clone()) },
-        )?;
+        let found = find(&self.changes.dependents, &self.view.dependents, id, self.view.is_complete, || {
+            if is_deep { Key::Descendants(id.clone()) } else { Key::Dependents(id.clone()) }
+        })?;
         Ok(found.cloned().unwrap_or_default())
     }
 
@@ -185,7 +181,12 @@ impl<'v> Tx<'v> {
     /// A step, which must be there.
     pub fn step(&self, key: &StepKey) -> Result<&Step, Stop> {
         self.find_step(key)?.ok_or_else(|| {
-            Stop::Broken(format!("step {} of attempt {} of {} is missing", key.seq, key.attempt, key.owner.as_str()))
+            Stop::Broken(format!(
+                "step {} of attempt {} of {} is missing",
+                key.seq,
+                key.attempt,
+                key.owner.as_str()
+            ))
         })
     }
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{PlanId, ProjectId};
 use crate::model::Usage;
 use crate::money::NanoUsd;
-use crate::time::Timestamp;
 use crate::task::{Complexity, TaskType};
+use crate::time::Timestamp;
 
 /// How thoroughly to plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
