@@ -239,21 +239,31 @@ pub(super) fn fail(tx: &mut Tx<'_>, id: &TaskId, reason: &Arc<str>) -> Result<()
     tx.event(&task.project, Some(id), EventKind::TaskFailed, message, [])
 }
 
+/// Gives a task back, or makes a ready one wait: nothing is configured that could
+/// do it, say.
 pub(super) fn put_back(tx: &mut Tx<'_>, command: &PutBack) -> Result<Outcome, Stop> {
-    let task = own_task(tx, &command.task, command.fence)?;
+    let task = tx.task(&command.task)?.clone();
+    if task.fence != command.fence || !(task.state.is_active() || task.state == TaskState::Ready) {
+        return Err(begin_call::stale(command.task.as_str()));
+    }
     let wait = command.wait;
     let epoch = tx.project(&task.project)?.money_epoch;
-    flow::step_task(tx, &task.id, TaskEvent::PutBack, |row| {
+    let edit = |row: &mut Task| {
         row.wait = wait;
         // What waits for a person is parked until the project is resumed.
         let is_parked = wait.is_some_and(|wait| wait.reason == crate::task::WaitReason::Person);
         row.parked_epoch = if is_parked { epoch } else { 0 };
-    })?;
-    if let (Some(wait), Some(message)) = (wait, &command.message) {
+    };
+    if task.state == TaskState::Ready {
+        flow::edit_task(tx, &task.id, edit)?;
+    } else {
+        flow::step_task(tx, &task.id, TaskEvent::PutBack, edit)?;
+    }
+    let is_news = wait.map(|wait| wait.reason) != task.wait.map(|wait| wait.reason);
+    if let (true, Some(wait), Some(message)) = (is_news, wait, &command.message) {
         let data = [("reason", json!(wait.reason.as_str())), ("wake_at", json!(wait.wake_at))];
         tx.event(&task.project, Some(&task.id), EventKind::TaskWaiting, message.to_string(), data)?;
     }
-    debug_assert!(matches!(tx.task(&task.id)?.state, TaskState::Ready | TaskState::Blocked));
     flow::settle_project(tx, &task.project)?;
     Ok(Outcome::Done)
 }

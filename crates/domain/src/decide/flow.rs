@@ -35,6 +35,13 @@ pub fn step_task(
     write(tx, changed)
 }
 
+/// Changes fields of a task that are not its state, counters in step.
+pub fn edit_task(tx: &mut Tx<'_>, id: &TaskId, edit: impl FnOnce(&mut Task)) -> Result<(), Stop> {
+    let mut changed = tx.task(id)?.clone();
+    edit(&mut changed);
+    write(tx, changed)
+}
+
 /// A task whose meaning for its dependents changed: by how much.
 struct Spread {
     id: TaskId,
@@ -193,6 +200,9 @@ fn pause_when_nothing_fits(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> 
     let project = tx.project(id)?;
     let ready = project.counts.of(TaskState::Ready);
     if project.active() > 0 || ready == 0 || project.parked < ready {
+        return Ok(());
+    }
+    if tx.project(id)?.state != ProjectState::Executing {
         return Ok(());
     }
     let message = "the budget has no room for the next call of any waiting task; raise the limit and resume";

@@ -39,6 +39,7 @@ use crate::time::Timestamp;
 use crate::tool::{FileEntry, ToolClass, ToolOutcome};
 use crate::view::{Blob, Changes, Key, View};
 
+pub use flow::is_parked;
 pub use tx::Tx;
 
 /// A request to change something, with who asks for it.
