@@ -16,6 +16,10 @@ use super::types::{
     ModelPrice, ModelRef, OllamaConfig, PriceRates, ServerConfig, SimulatedConfig, TierModels,
 };
 
+/// Where the Anthropic API is, unless told otherwise. No default in the table: the
+/// example file would then win over ANTHROPIC_BASE_URL.
+const ANTHROPIC_URL: &str = "https://api.anthropic.com";
+
 /// The typed configuration of checked values.
 pub fn build(values: &Values) -> Config {
     let read = Reader { values };
@@ -23,7 +27,9 @@ pub fn build(values: &Values) -> Config {
         server: server(&read),
         anthropic: AnthropicConfig {
             api_key: read.optional_text("anthropic.api_key").map(SecretString::from),
-            base_url: without_slash(&read.text("anthropic.base_url")),
+            base_url: read
+                .optional_text("anthropic.base_url")
+                .map_or_else(|| ANTHROPIC_URL.to_owned(), |url| without_slash(&url)),
             version: read.text("anthropic.version"),
             planning_model: model(&read.text("anthropic.planning_model"), "anthropic"),
             max_concurrent: read.whole("anthropic.max_concurrent"),

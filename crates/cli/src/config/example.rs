@@ -63,7 +63,7 @@ pub fn reference_page() -> String {
             value => format!("`{value}`"),
         };
         let mut doc = key.doc.to_owned();
-        if let Some(variable) = key.fallback_variable {
+        if let Some(variable) = key.fallback_variable.filter(|_| key.note.is_none()) {
             let _ = write!(doc, " Else from `{variable}`.");
         }
         if let Some(note) = key.note {

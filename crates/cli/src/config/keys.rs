@@ -232,10 +232,11 @@ pub const KEYS: &[Key] = &[
     key(
         "anthropic.base_url",
         URL,
-        Preset::Text("https://api.anthropic.com"),
+        Preset::Unset,
         "Where the Anthropic API, or a gateway that speaks it, is found.",
     )
-    .else_from("ANTHROPIC_BASE_URL"),
+    .else_from("ANTHROPIC_BASE_URL")
+    .note("when not set: ANTHROPIC_BASE_URL, else https://api.anthropic.com"),
     key("anthropic.version", FILLED, Preset::Text("2023-06-01"), "Value of the header anthropic-version."),
     key(
         "anthropic.planning_model",
