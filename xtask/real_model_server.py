@@ -26,6 +26,7 @@ def main() -> None:
     params.port = 0
     params.n_parallel = 2
     params.n_ctx = 2 * 16384
+    # Tools are refused without it.
     params.use_jinja = True
     server = xllamacpp.Server(params)
     port = server.listening_address.rsplit(":", 1)[1].strip("/")
