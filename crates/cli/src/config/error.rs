@@ -70,8 +70,13 @@ pub enum ConfigErrors {
         /// What stands there.
         found: String,
     },
-    /// Values are refused: all of them.
-    Mistakes(Vec<Mistake>),
+    /// Values are refused.
+    Mistakes {
+        /// All of them.
+        mistakes: Vec<Mistake>,
+        /// What else a person who repairs the file should know.
+        warnings: Vec<Warning>,
+    },
 }
 
 impl fmt::Display for ConfigErrors {
@@ -85,10 +90,11 @@ impl fmt::Display for ConfigErrors {
                 "the configuration {} is not valid JSON: line {line}, column {column}: {reason}, found {found}",
                 path.display()
             ),
-            Self::Mistakes(mistakes) => {
+            Self::Mistakes { mistakes, warnings } => {
                 let plural = if mistakes.len() == 1 { "mistake" } else { "mistakes" };
                 write!(f, "the configuration has {} {plural}:", mistakes.len())?;
-                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))?;
+                warnings.iter().try_for_each(|warning| write!(f, "\n  also: {warning}"))
             }
         }
     }

@@ -98,10 +98,11 @@ pub fn collect(
     }
     check_prices(&values, &mut findings);
     findings.warnings.extend(without_effect(&values));
-    if findings.mistakes.is_empty() {
-        Ok((values, findings.warnings))
+    let Findings { mistakes, warnings } = findings;
+    if mistakes.is_empty() {
+        Ok((values, warnings))
     } else {
-        Err(ConfigErrors::Mistakes(findings.mistakes))
+        Err(ConfigErrors::Mistakes { mistakes, warnings })
     }
 }
 
@@ -238,8 +239,13 @@ fn check_prices(values: &Values, findings: &mut Findings) {
 }
 
 /// Names the keys that were set and change nothing; a section of which no key
-/// has an effect is named as one.
+/// has an effect is named as one. Who has all of them at their defaults started
+/// from the example file and wants none in particular: nothing is said.
 fn without_effect(values: &Values) -> Option<Warning> {
+    let mut idle = KEYS.iter().filter(|key| !key.has_effect);
+    if idle.all(|key| values.get(key.path).is_some_and(|given| given.value == key.default.value())) {
+        return None;
+    }
     let mut names: Vec<String> = Vec::new();
     for key in KEYS.iter().filter(|key| !key.has_effect && values.contains_key(key.path)) {
         let section = key.path.split('.').next().unwrap_or(key.path);
