@@ -9,11 +9,11 @@ mod check;
 mod error;
 mod example;
 mod keys;
-mod kind;
+pub mod kind;
 mod layers;
 mod nearest;
 #[expect(dead_code, reason = "the commands that read every field are written on top of this")]
-mod types;
+pub mod types;
 
 #[cfg(test)]
 mod tests;
