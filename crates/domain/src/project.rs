@@ -157,6 +157,12 @@ impl ProjectConfig {
         self.0.get("tiers").and_then(|tiers| tiers.get(tier)).and_then(Value::as_str)
     }
 
+    /// Whether the simulated model stands in for every model of this project.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.0.get("simulated").and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// `auto`, `hybrid` or `external`; auto unless set.
     #[must_use]
     pub fn execution_mode(&self) -> &str {
