@@ -18,6 +18,6 @@ pub mod path;
 pub mod registry;
 pub mod workspace;
 
-//pub use file::file_tools;
+pub use file::file_tools;
 pub use registry::{LeftOut, Registry, Tool};
-//pub use workspace::{FileLimits, FilesError, ProjectFiles};
+pub use workspace::{FileLimits, FilesError, ProjectFiles};

@@ -90,7 +90,11 @@ impl Toolbox for Registry {
             let known: Vec<&str> = self.entries.keys().map(String::as_str).collect();
             return ToolOutcome::error(
                 "tool_not_allowed",
-                format_args!("there is no tool {:?}; there are: {}", cut(name, NAME_BYTES_MAX), known.join(", ")),
+                format_args!(
+                    "there is no tool {:?}; there are: {}",
+                    cut(name, NAME_BYTES_MAX),
+                    known.join(", ")
+                ),
             );
         };
         if let Some(mistakes) = mistakes(&entry.schema, input) {

@@ -17,7 +17,17 @@ fn paths_that_could_leave_or_mislead_are_refused() {
     let table: &[(&str, &[&str])] = &[
         (
             "B47",
-            &["../../etc/passwd", "..", "a/../b", "a/..", "./..", "/etc/passwd", "/", "//x", "/proc/self/environ"],
+            &[
+                "../../etc/passwd",
+                "..",
+                "a/../b",
+                "a/..",
+                "./..",
+                "/etc/passwd",
+                "/",
+                "//x",
+                "/proc/self/environ",
+            ],
         ),
         (
             "B48",
@@ -40,16 +50,50 @@ fn paths_that_could_leave_or_mislead_are_refused() {
         (
             "B52",
             &[
-                "a\0b", "a\nb", "a\rb", "a\tb", "\u{1b}[31mx", "a\u{7f}", "a\u{85}", "a\u{202e}txt.exe",
-                "a\u{2066}b", "a\u{2069}", "a\u{202a}", "..\u{2215}x", "a\u{ff0f}b", "a\u{2044}b", "a\u{ff3c}b",
-                "a\u{200b}b", "\u{feff}a", "a\u{2028}b",
+                "a\0b",
+                "a\nb",
+                "a\rb",
+                "a\tb",
+                "\u{1b}[31mx",
+                "a\u{7f}",
+                "a\u{85}",
+                "a\u{202e}txt.exe",
+                "a\u{2066}b",
+                "a\u{2069}",
+                "a\u{202a}",
+                "..\u{2215}x",
+                "a\u{ff0f}b",
+                "a\u{2044}b",
+                "a\u{ff3c}b",
+                "a\u{200b}b",
+                "\u{feff}a",
+                "a\u{2028}b",
             ],
         ),
         (
             "B54",
             &[
-                "CON", "con", "Con.txt", "dir/NUL", "nul.tar.gz", "COM1", "lpt9.log", "COM\u{b9}", "aux ", "CON .txt",
-                "conin$", "a.", "a ", "a./b", "a /b", "...", "a\u{a0}", &long_name, &deep, &long_path, &huge,
+                "CON",
+                "con",
+                "Con.txt",
+                "dir/NUL",
+                "nul.tar.gz",
+                "COM1",
+                "lpt9.log",
+                "COM\u{b9}",
+                "aux ",
+                "CON .txt",
+                "conin$",
+                "a.",
+                "a ",
+                "a./b",
+                "a /b",
+                "...",
+                "a\u{a0}",
+                &long_name,
+                &deep,
+                &long_path,
+                &huge,
             ],
         ),
         ("empty", &["", ".", "./", "./.", "a//b", "a/", " "]),
@@ -80,7 +124,11 @@ fn ordinary_paths_pass_and_have_one_spelling() {
         ("👩\u{200d}💻.md", "👩\u{200d}💻.md"),
     ];
     for (text, expected) in table {
-        assert_eq!(RelativePath::parse(text).map(|path| path.to_string()), Ok(expected.to_owned()), "{text:?}");
+        assert_eq!(
+            RelativePath::parse(text).map(|path| path.to_string()),
+            Ok(expected.to_owned()),
+            "{text:?}"
+        );
     }
 }
 
@@ -98,7 +146,9 @@ fn limits_are_reached_exactly() {
 
 #[test]
 fn twins_have_one_key() {
-    for (a, b) in [("README.md", "readme.MD"), ("Stra\u{df}e", "STRASSE"), ("\u{c9}a", "e\u{301}A"), ("\u{212a}", "k")] {
+    for (a, b) in
+        [("README.md", "readme.MD"), ("Stra\u{df}e", "STRASSE"), ("\u{c9}a", "e\u{301}A"), ("\u{212a}", "k")]
+    {
         let (a, b) = (RelativePath::parse(a).unwrap(), RelativePath::parse(b).unwrap());
         assert_eq!(a.key(), b.key(), "{a} and {b}");
     }

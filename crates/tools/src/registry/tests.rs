@@ -77,7 +77,10 @@ async fn b70_arguments_that_break_the_schema_are_all_named() {
         assert!(text.contains(part), "{part} in {text}");
     }
     let many = mistakes(&schema, &json!({ "c": vec!["x"; 10_000] })).unwrap();
-    assert!(many.len() < (MISTAKES_MAX + 1) * 2 * (MISTAKE_BYTES_MAX + 4) && many.ends_with("more"), "{many}");
+    assert!(
+        many.len() < (MISTAKES_MAX + 1) * 2 * (MISTAKE_BYTES_MAX + 4) && many.ends_with("more"),
+        "{many}"
+    );
     for input in [json!(null), json!([]), json!("text"), json!({ "do": { "do": 1 } })] {
         assert!(call(input).await.content.starts_with("invalid_tool_input: "));
     }
