@@ -44,9 +44,6 @@ impl RelativePath {
         if text.starts_with('/') {
             return Err(PathRefusal("it is absolute; give a path relative to the project, like src/main.rs"));
         }
-        if text.starts_with('~') {
-            return Err(PathRefusal("`~` is not expanded; give a path relative to the project"));
-        }
         let normal: String = text.nfc().collect();
         let mut names = Vec::new();
         for name in normal.split('/') {
@@ -56,8 +53,12 @@ impl RelativePath {
             refuse_name(name)?;
             names.push(name);
         }
-        if names.is_empty() {
-            return Err(PathRefusal("it names no file"));
+        match names.first() {
+            None => return Err(PathRefusal("it names no file")),
+            Some(name) if name.starts_with('~') => {
+                return Err(PathRefusal("`~` is not expanded; give a path relative to the project"));
+            }
+            Some(_) => {}
         }
         if names.len() > DEPTH_MAX {
             return Err(PathRefusal("it has too many folders (at most 32 names)"));

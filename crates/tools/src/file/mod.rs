@@ -58,11 +58,14 @@ fn text<'a>(input: &'a Value, name: &str) -> &'a str {
     input.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A failure as the model sees it. What the file system said goes to the log: it
-/// may name folders of this machine.
+/// A failure as the model sees it. What exactly the file system said goes to the
+/// log: it may name folders of this machine.
 fn failure(error: &FilesError) -> ToolOutcome {
-    if let FilesError::Io(cause) = error {
-        tracing::error!(%cause, "file tool failed");
+    match error {
+        FilesError::Io(cause) => {
+            tracing::error!(%cause, "file tool failed");
+            ToolOutcome::error(error.code(), format_args!("{error}: {}", cause.kind()))
+        }
+        _ => ToolOutcome::error(error.code(), error),
     }
-    ToolOutcome::error(error.code(), error)
 }

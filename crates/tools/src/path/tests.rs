@@ -43,6 +43,7 @@ fn paths_that_could_leave_or_mislead_are_refused() {
                 "file:x",
                 "~",
                 "~/x",
+                "./~/x",
                 "~root/x",
                 "a.txt:stream",
             ],

@@ -29,6 +29,26 @@ pub struct Index {
 #[derive(Debug, Default)]
 struct Names(BTreeMap<String, String>);
 
+/// A path with the keys that it is compared by, made once for all comparisons.
+struct Name<'a> {
+    path: &'a str,
+    key: String,
+    /// Each folder above it and its key, from the outermost.
+    folders: Vec<(&'a str, String)>,
+}
+
+impl<'a> Name<'a> {
+    fn of(path: &'a RelativePath) -> Self {
+        let text = path.as_str();
+        let folders = text.match_indices('/').map(|(end, _)| &text[..end]);
+        Self {
+            path: text,
+            key: path.key(),
+            folders: folders.map(|folder| (folder, path::key(folder))).collect(),
+        }
+    }
+}
+
 impl Index {
     /// Admits a write of a task, or says what it runs into. The names of other
     /// tasks count too: what they staged will be published beside this.
@@ -49,8 +69,9 @@ impl Index {
 
     /// Whether this name could stand beside all others.
     pub fn check_name(&self, path: &RelativePath) -> Result<(), FilesError> {
-        self.published.check(path)?;
-        self.staged.values().try_for_each(|names| names.check(path))
+        let name = Name::of(path);
+        self.published.check(&name)?;
+        self.staged.values().try_for_each(|names| names.check(&name))
     }
 
     /// Whether this name could stand beside all others, and is itself not there.
@@ -147,34 +168,25 @@ impl Names {
 
     /// Refuses a name that differs only in case from one that is there, a folder
     /// where a file is, and a file where a folder is.
-    fn check(&self, path: &RelativePath) -> Result<(), FilesError> {
-        let mut folder = String::new();
-        for (depth, name) in path.names().enumerate() {
-            if depth > 0 {
-                self.check_folder(&folder, depth)?;
-                folder.push('/');
+    fn check(&self, name: &Name<'_>) -> Result<(), FilesError> {
+        for (at, (folder, key)) in name.folders.iter().enumerate() {
+            if let Some(there) = self.0.get(key) {
+                return Err(FilesError::NameConflict(format!("{there:?} is a file, not a folder")));
             }
-            folder.push_str(name);
+            let Some(inside) = self.beneath(key) else { break };
+            let there = inside.split('/').take(at + 1).collect::<Vec<_>>().join("/");
+            if there != *folder {
+                return Err(twin(&there));
+            }
         }
-        let key = path.key();
-        match self.0.get(&key) {
-            Some(there) if there != path.as_str() => Err(twin(there)),
+        match self.0.get(&name.key) {
+            Some(there) if there != name.path => Err(twin(there)),
             Some(_) => Ok(()),
-            None if self.beneath(&key).is_some() => {
-                Err(FilesError::NameConflict(format!("{:?} is a folder", path.as_str())))
+            None if self.beneath(&name.key).is_some() => {
+                Err(FilesError::NameConflict(format!("{:?} is a folder", name.path)))
             }
             None => Ok(()),
         }
-    }
-
-    fn check_folder(&self, folder: &str, depth: usize) -> Result<(), FilesError> {
-        let key = path::key(folder);
-        if let Some(there) = self.0.get(&key) {
-            return Err(FilesError::NameConflict(format!("{there:?} is a file, not a folder")));
-        }
-        let Some(inside) = self.beneath(&key) else { return Ok(()) };
-        let there = inside.split('/').take(depth).collect::<Vec<_>>().join("/");
-        if there == folder { Ok(()) } else { Err(twin(&there)) }
     }
 
     /// Some path beneath the folder of this key.

@@ -15,7 +15,11 @@ fn swap(place: &Path, aside: &Path, target: &Path, stop: &AtomicBool) -> u64 {
     let mut swaps = 0;
     while !stop.load(Ordering::Relaxed) {
         let _ = symlink(target, &link);
-        let _ = std::fs::rename(place, aside);
+        if std::fs::rename(place, aside).is_err() {
+            // A write made the folder anew: both are there.
+            let _ = std::fs::remove_dir_all(aside);
+            let _ = std::fs::rename(place, aside);
+        }
         swaps += u64::from(std::fs::rename(&link, place).is_ok());
         let _ = std::fs::remove_file(place);
         let _ = std::fs::rename(aside, place);
@@ -73,4 +77,42 @@ async fn b50_a_file_swapped_for_a_link_is_not_read() {
     });
     assert!(swaps > 10, "{swaps} swaps");
     world.assert_outside_untouched();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b51_a_file_swapped_for_a_pipe_hangs_nobody() {
+    let world = World::new();
+    world.write("f", "mine").await;
+    let (place, aside) = (world.staging().join("f"), world.project().join("aside"));
+    let pipe = world.project().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let stop = AtomicBool::new(false);
+    let mut read = 0;
+    std::thread::scope(|scope| {
+        let swapper = scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                for (from, to) in [(&place, &aside), (&pipe, &place), (&place, &pipe), (&aside, &place)] {
+                    std::fs::rename(from, to).unwrap();
+                }
+            }
+        });
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                for round in 0..ROUNDS {
+                    let outcome = world.read("f").await;
+                    read += usize::from(outcome.content == "mine");
+                    // Neither waited for a writer nor read from the pipe.
+                    assert!(
+                        outcome.is_error || outcome.content == "mine",
+                        "round {round}: {}",
+                        outcome.content
+                    );
+                    assert!(!outcome.content.starts_with("tool_timed_out"), "round {round}");
+                }
+            });
+        });
+        stop.store(true, Ordering::Relaxed);
+        swapper.join().unwrap();
+    });
+    assert!(read > 0);
 }

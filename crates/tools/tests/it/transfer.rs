@@ -1,5 +1,7 @@
 //! Folders in and out.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
 use tools::{FileLimits, FilesError};
@@ -45,6 +47,21 @@ async fn an_import_takes_files_and_reports_the_rest() {
     assert_eq!(listed.iter().map(|file| file.bytes).collect::<Vec<_>>(), [5, 5, 10]);
     assert_eq!(world.files.read_published(&project(), "README").await.unwrap(), b"first");
     world.assert_outside_untouched();
+}
+
+#[tokio::test]
+async fn an_import_leaves_out_names_that_no_path_can_spell() {
+    let world = World::new();
+    let source = tempfile::tempdir().unwrap();
+    let deep = source.path().join(vec!["d"; 40].join("/"));
+    std::fs::create_dir_all(&deep).unwrap();
+    std::fs::write(deep.join("f"), "x").unwrap();
+    for name in [&b"latin\xe9"[..], b"line\nbreak", b"CON", b"end.", b"good"] {
+        std::fs::write(source.path().join(OsStr::from_bytes(name)), "x").unwrap();
+    }
+    let imported = world.files.import_dir(&project(), source.path()).await.unwrap();
+    assert_eq!(names(&world.published()), ["good"]);
+    assert_eq!(imported.left_out.len(), 5, "{:?}", imported.left_out);
 }
 
 #[tokio::test]
