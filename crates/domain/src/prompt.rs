@@ -1,1 +1,5 @@
-//! Being written.
+//! What models are told.
+
+pub(crate) fn plan_repair(problems: &[String]) -> String {
+    problems.join("\n")
+}
