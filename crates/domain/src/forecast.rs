@@ -105,10 +105,15 @@ impl History {
         self.samples.entry(kind).or_default().push(cost);
     }
 
-    fn get(&self, kind: &Kind) -> Option<Vec<NanoUsd>> {
-        self.samples.get(kind).filter(|samples| samples.len() >= SAMPLES_MIN).cloned()
+    /// The figure of every kind that has enough samples, made once: plans have
+    /// many tasks of few kinds.
+    fn figures(&self) -> Known<'_> {
+        let enough = self.samples.iter().filter(|(_, samples)| samples.len() >= SAMPLES_MIN);
+        enough.map(|(kind, samples)| (kind, from_samples(samples.clone()))).collect()
     }
 }
+
+type Known<'a> = HashMap<&'a Kind, Part>;
 
 /// A task whose cost is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -182,11 +187,12 @@ pub struct Forecast {
 /// Forecasts a plan.
 #[must_use]
 pub fn forecast(question: &Question<'_>, history: &History) -> Forecast {
+    let known = history.figures();
     let mut all = Vec::new();
     let tasks: Vec<TaskForecast> =
-        question.tasks.iter().map(|task| task_forecast(task, question, history, &mut all)).collect();
+        question.tasks.iter().map(|task| task_forecast(task, question, &known, &mut all)).collect();
     let planning = question.planner.map(|(helper, rigor)| {
-        estimate(Purpose::Planning, helper, planning_default(rigor), history, &mut all)
+        estimate(Purpose::Planning, helper, planning_default(rigor), &known, &mut all)
     });
     let from_history = all.iter().filter(|part| matches!(part.figure.basis, Basis::History { .. })).count();
     let from_defaults = all.len() - from_history;
@@ -196,19 +202,19 @@ pub fn forecast(question: &Question<'_>, history: &History) -> Forecast {
 fn task_forecast(
     task: &TaskOutline<'_>,
     question: &Question<'_>,
-    history: &History,
+    known: &Known<'_>,
     all: &mut Vec<Part>,
 ) -> TaskForecast {
     let mut parts = Vec::new();
     let kind = Kind::Task { task_type: task.task_type, tier: task.tier, model: task.model.to_owned() };
-    let own = part(&kind, task.prices, task_default(task.task_type, task.complexity), history);
+    let own = part(&kind, task.prices, task_default(task.task_type, task.complexity), known);
     parts.push(own);
     let verifier = question.verifier.filter(|_| task.is_verified);
     let verification = verifier
-        .map(|helper| estimate(Purpose::Verification, helper, VERIFICATION_DEFAULT, history, &mut parts));
+        .map(|helper| estimate(Purpose::Verification, helper, VERIFICATION_DEFAULT, known, &mut parts));
     let extractor = question.extractor.filter(|_| task.is_extracted);
     let knowledge_extraction = extractor
-        .map(|helper| estimate(Purpose::KnowledgeExtraction, helper, EXTRACTION_DEFAULT, history, &mut parts));
+        .map(|helper| estimate(Purpose::KnowledgeExtraction, helper, EXTRACTION_DEFAULT, known, &mut parts));
     let cost = add_up(&parts);
     all.append(&mut parts);
     TaskForecast { cost, execution: own.figure, verification, knowledge_extraction }
@@ -218,11 +224,11 @@ fn estimate(
     purpose: Purpose,
     helper: Helper<'_>,
     default: Usual,
-    history: &History,
+    known: &Known<'_>,
     parts: &mut Vec<Part>,
 ) -> Figure {
     let kind = Kind::Helper { purpose, model: helper.model.to_owned() };
-    let part = part(&kind, helper.prices, default, history);
+    let part = part(&kind, helper.prices, default, known);
     parts.push(part);
     part.figure
 }
@@ -235,8 +241,8 @@ struct Part {
     deviation: f64,
 }
 
-fn part(kind: &Kind, prices: &PriceTiers, default: Usual, history: &History) -> Part {
-    history.get(kind).map_or_else(|| from_default(prices, default), from_samples)
+fn part(kind: &Kind, prices: &PriceTiers, default: Usual, known: &Known<'_>) -> Part {
+    known.get(kind).copied().unwrap_or_else(|| from_default(prices, default))
 }
 
 fn from_samples(mut samples: Vec<NanoUsd>) -> Part {
@@ -304,8 +310,12 @@ const fn task_default(task_type: TaskType, complexity: Complexity) -> Usual {
         (TaskType::Code | TaskType::Integration, Complexity::Simple) => (5000, 1200),
         (TaskType::Code | TaskType::Integration, Complexity::Medium) => (14_000, 2800),
         (TaskType::Code | TaskType::Integration, Complexity::Complex) => (36_000, 6000),
-        (TaskType::Research | TaskType::Analysis | TaskType::Documentation, Complexity::Simple) => (2500, 900),
-        (TaskType::Research | TaskType::Analysis | TaskType::Documentation, Complexity::Medium) => (7000, 2000),
+        (TaskType::Research | TaskType::Analysis | TaskType::Documentation, Complexity::Simple) => {
+            (2500, 900)
+        }
+        (TaskType::Research | TaskType::Analysis | TaskType::Documentation, Complexity::Medium) => {
+            (7000, 2000)
+        }
         (TaskType::Research | TaskType::Analysis | TaskType::Documentation, Complexity::Complex) => {
             (18_000, 4200)
         }

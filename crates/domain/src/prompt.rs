@@ -51,6 +51,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "planner_l1.md",
     "planner_l2.md",
     "planner_l3.md",
+    "planner_task.md",
     "planner_user.md",
     "review_feedback.md",
     "task_context.md",
@@ -118,11 +119,8 @@ pub fn planner_system(rigor: Rigor, max_tasks: usize, tools: &[ToolDefinition]) 
         })
         .collect();
     let usual = if max_tasks >= 15 { format!("{low} to 15") } else { format!("1 to {max_tasks}") };
-    render(name, context! { tools, usual, max_tasks, task => TASK_FORM })
+    render(name, context! { tools, usual, max_tasks })
 }
-
-/// A task of a plan, as the planner is shown it.
-const TASK_FORM: &str = r#"{"title": "…", "description": "…", "task_type": "code", "complexity": "simple", "depends_on": [], "tools_needed": [], "requirement_ids": ["R1"], "verification_criteria": "…", "affected_files": ["…"]}"#;
 
 /// The planner's user message.
 #[must_use]

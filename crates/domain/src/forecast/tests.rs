@@ -49,7 +49,8 @@ fn history_is_used_when_there_is_enough_of_it() {
 fn the_whole_contains_planning_and_verification() {
     let prices = prices();
     let helper = Helper { model: "claude-sonnet-4-6", prices: &prices };
-    let tasks = [outline(&prices), TaskOutline { is_verified: false, is_extracted: true, ..outline(&prices) }];
+    let tasks =
+        [outline(&prices), TaskOutline { is_verified: false, is_extracted: true, ..outline(&prices) }];
     let question = Question {
         tasks: &tasks,
         verifier: Some(helper),
