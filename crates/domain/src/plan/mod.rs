@@ -3,6 +3,7 @@
 //! and written by `wire`.
 
 pub mod parse;
+pub(crate) mod scan;
 pub mod validate;
 pub mod wire;
 
