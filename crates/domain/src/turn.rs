@@ -246,8 +246,8 @@ impl Reader {
         let answer: Answer = read_json(result).ok_or_else(|| unreadable(step))?;
         let is_whole = matches!(answer.stop, StopReason::EndTurn | StopReason::StopSequence);
         self.verdict = Some(if is_whole {
-            let (verdict, notes) = prompt::read_verdict(&answer.text());
-            (verdict, notes.into())
+            let judgement = prompt::parse_verdict(&answer.text());
+            (judgement.verdict, judgement.notes.into())
         } else {
             (Verdict::HumanNeeded, "the verifier's answer was cut".into())
         });
@@ -274,12 +274,12 @@ impl Reader {
             Some(StopReason::ToolUse) => self.after_tools(bounds),
             Some(StopReason::EndTurn | StopReason::StopSequence) => self.after_turn(bounds),
             Some(StopReason::MaxTokens) if self.continuations <= CONTINUATIONS_MAX => {
-                self.call_with(prompt::CONTINUE_TEXT)
+                self.call_with(prompt::continuation())
             }
-            Some(StopReason::MaxTokens) => self.ask(format!(
-                "the answer was cut at its token bound {} times; raise max_tokens",
-                self.continuations
-            )),
+            Some(StopReason::MaxTokens) => {
+                let cuts = self.continuations;
+                self.ask(format!("the answer was cut at its token bound {cuts} times; raise max_tokens"))
+            }
             Some(StopReason::PauseTurn) if self.pauses <= PAUSES_MAX => {
                 Move::Call { messages: self.messages, note: None }
             }
@@ -310,7 +310,7 @@ impl Reader {
     fn after_turn(self, bounds: Bounds) -> Move {
         let Some(output) = self.output() else {
             return if self.empties <= EMPTY_MAX {
-                self.call_with(prompt::EMPTY_TEXT)
+                self.call_with(prompt::empty_answer())
             } else {
                 self.ask("the model answered with nothing, twice")
             };
@@ -335,8 +335,8 @@ impl Reader {
         (!self.turn_texts.is_empty()).then(|| self.turn_texts.join("\n").into())
     }
 
-    fn call_with(mut self, note: &'static str) -> Move {
-        self.push_user(Block::Text { text: note.to_owned() });
+    fn call_with(mut self, note: String) -> Move {
+        self.push_user(Block::Text { text: note.clone() });
         Move::Call { messages: self.messages, note: Some(note.into()) }
     }
 

@@ -45,6 +45,7 @@ pub(crate) struct Engine {
     pub(crate) live: Live,
     pub(crate) cuts: Cuts,
     pub(crate) gates: Gates,
+    pub(crate) requirements: crate::commands::RequirementCache,
     /// Something may be ready.
     wake: Notify,
     /// Money was freed since the feeder last asked.
@@ -84,6 +85,7 @@ pub async fn start(deps: Deps) -> Result<Handle, StoreError> {
         live: Live::new(),
         cuts: Cuts::default(),
         gates: Gates::default(),
+        requirements: crate::commands::RequirementCache::default(),
         wake: Notify::new(),
         money_freed: false.into(),
         wake_at: AtomicI64::new(i64::MAX),
@@ -197,6 +199,11 @@ impl Engine {
         }
     }
 
+    /// Looks for work again.
+    pub(crate) fn nudge(&self) {
+        self.wake.notify_one();
+    }
+
     /// Tells those who wait for something to end to look again.
     pub(crate) fn made_progress(&self) {
         self.progress.send_modify(|count| *count += 1);
@@ -232,7 +239,14 @@ struct Dispatcher {
 impl Dispatcher {
     fn new(engine: Arc<Engine>) -> Self {
         let slots = engine.settings.slots.max(1) + OPERATION_SLOTS;
-        Self { engine, workers: JoinSet::new(), slots, is_hungry: true, next_wake: None, lost: VecDeque::new() }
+        Self {
+            engine,
+            workers: JoinSet::new(),
+            slots,
+            is_hungry: true,
+            next_wake: None,
+            lost: VecDeque::new(),
+        }
     }
 
     async fn run(mut self) {

@@ -141,7 +141,10 @@ mod tests {
         let queue = LocalQueue::new(8);
         queue.offer(vec![offer("a"), offer("b"), offer("a")]).await;
         let taken = queue.take(8).await;
-        assert_eq!(taken.iter().map(|delivery| delivery.offer.clone()).collect::<Vec<_>>(), [offer("a"), offer("b")]);
+        assert_eq!(
+            taken.iter().map(|delivery| delivery.offer.clone()).collect::<Vec<_>>(),
+            [offer("a"), offer("b")]
+        );
         // While it is being worked on, it is not handed out again.
         queue.offer(vec![offer("a")]).await;
         assert_eq!(queue.waiting(), 0);

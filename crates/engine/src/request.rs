@@ -11,10 +11,6 @@ use domain::view::Blob;
 use domain::{attempt, id};
 use serde_json::Value;
 
-/// Tokens a provider may add to a prompt without being asked: its own text about
-/// tools and structured answers.
-const OVERHEAD_TOKENS: u64 = 1_000;
-
 /// The texts of a brief, in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
@@ -129,7 +125,7 @@ pub(crate) fn prepare(told: &Told, conversation: Vec<Message>, shape: Shape) -> 
         provider: Arc::clone(&told.provider),
         model: Arc::clone(&told.model),
         price: shape.price,
-        input_upper: pricing::input_upper(bytes) + OVERHEAD_TOKENS,
+        input_upper: pricing::input_upper(bytes as u64),
         max_tokens: told.max_tokens,
         request_hash: content_hash(&tail),
         note: shape.note,
