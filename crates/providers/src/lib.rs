@@ -19,4 +19,4 @@ pub mod simulated;
 pub use anthropic::{Anthropic, AnthropicConfig};
 pub use http::{Patience, SetupError};
 pub use ollama::{Ollama, OllamaConfig};
-//pub use simulated::{Simulated, SimulatedConfig, brain};
+pub use simulated::{Simulated, SimulatedConfig, brain};
