@@ -85,11 +85,11 @@ fn plan_follows_the_requirements() {
         "Take a name as argument",
         "Test: The program prints a greeting",
         "Test: Take a name as argument",
-        "A README says how to run it",
+        "README: says how to run it",
         "Put together: Greeter",
     ];
     assert_eq!(titles, expected);
-    assert_eq!(tasks[5]["depends_on"], json!([0, 1, 2]), "the document waits for the programs");
+    assert_eq!(tasks[5]["depends_on"], json!([1, 2]), "the document waits for the programs");
     assert_eq!(tasks[6]["depends_on"], json!([1, 2, 3, 4, 5]));
     assert!(tasks[2]["description"].as_str().unwrap().contains("simulate: gaps=1"));
     assert!(!tasks[4]["description"].as_str().unwrap().contains("simulate:"));
@@ -252,20 +252,28 @@ proptest! {
     }
 
     #[test]
+    fn no_directive_makes_it_panic(words in proptest::collection::vec(
+        ("(tasks|shape|width|plan|repair|gaps|human|fail|refuse|cut|slow|turns|loop|size|other)",
+         "(=(0|3|18446744073709551615|chain|wide|cut|array|cycle|ä|))?"), 0..6),
+    ) {
+        let words: Vec<String> = words.into_iter().map(|(word, value)| format!("{word}{value}")).collect();
+        let text = format!("[R1] Ä. simulate: {}", words.join(" "));
+        // Large plans are sound too, but take too long for so many cases.
+        let text = text.replace("tasks=18446744073709551615", "tasks=40");
+        let planning = request(Purpose::Planning, &text);
+        drop(brain(&planning));
+        drop(brain(&with_tools(&text)));
+        drop(brain(&request(Purpose::Verification, &text)));
+        assert_eq!(extra_latency_ms(&planning), 0);
+    }
+
+    #[test]
     fn every_plan_is_sound(parts in proptest::collection::vec("[ -~äß`#*>-]{0,120}", 1..30)) {
         let tagged: Vec<String> =
             parts.iter().zip(1..).map(|(text, at)| format!("[R{at}] {}", text.replace("simulate", ""))).collect();
         let ids: Vec<String> = (1..=parts.len()).map(|at| format!("R{at}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let plan = plan_of(&tagged.join("\n"), json!({"phases": {}}));
-        for (index, task) in tasks_of(&plan).iter().enumerate() {
-            for needed in task["depends_on"].as_array().unwrap() {
-                prop_assert!((needed.as_u64().unwrap() as usize) < index);
-            }
-        }
-        let all = plan.to_string();
-        for id in ids {
-            prop_assert!(all.contains(&format!("\"{id}\"")), "{}", id);
-        }
+        assert_sound(&plan, &ids);
     }
 }
