@@ -1,6 +1,14 @@
 //! A task: kinds, states, and the one table of how states follow each other.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use crate::id::{CallId, CheckpointId, PlanId, ProjectId, TaskId};
+use crate::model::Usage;
+use crate::money::NanoUsd;
+use crate::routing::Tier;
+use crate::time::Timestamp;
 
 /// Makes an enum that is stored and sent as fixed words.
 macro_rules! words {
@@ -144,6 +152,136 @@ impl TaskState {
             | Self::Failed
             | Self::Cancelled => self.as_str(),
         }
+    }
+}
+
+/// Why and how long a ready task waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// What for.
+    pub reason: WaitReason,
+    /// Since when.
+    pub since: Timestamp,
+    /// Not before this instant; `None` when something else ends the wait.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// What a task is about; only edits by a person change it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    /// What to do; reaches the model unchanged.
+    pub description: String,
+    /// Tools it may use, by name.
+    pub tools: Vec<String>,
+    /// Requirements it serves, `R1` and so on.
+    pub requirement_ids: Vec<String>,
+    /// How to tell that it is done.
+    pub verification_criteria: String,
+    /// Best guess of the files it touches.
+    pub affected_files: Vec<String>,
+    /// Name of its phase.
+    pub phase: Option<String>,
+}
+
+/// The row that commands on a task load.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// Its project.
+    pub project: ProjectId,
+    /// The plan it came from.
+    pub plan: PlanId,
+    /// Its place in the plan.
+    pub index: u32,
+    /// Short name.
+    pub title: Arc<str>,
+    /// Kind of work.
+    pub task_type: TaskType,
+    /// How hard.
+    pub complexity: Complexity,
+    /// Class of model wanted.
+    pub tier: Tier,
+    /// Lower starts first.
+    pub priority: i32,
+    /// Dependency depth.
+    pub wave: u32,
+    /// Its state.
+    pub state: TaskState,
+    /// What a ready task waits for.
+    pub wait: Option<Wait>,
+    /// The project's `money_epoch` when no limit had room for its next call.
+    pub parked_epoch: u32,
+    /// Counts up with each claim; writes under an older one change nothing.
+    pub fence: u64,
+    /// Number of the current attempt; 0 before the first.
+    pub attempt: u32,
+    /// Whether the current attempt goes on at its journal.
+    pub is_attempt_open: bool,
+    /// Number of the last step of the current attempt.
+    pub last_seq: u32,
+    /// The call in flight.
+    pub call: Option<CallId>,
+    /// Whether a call of the current step ended with an unknown outcome.
+    pub had_unknown: bool,
+    /// Automatic tries used up.
+    pub retries: u32,
+    /// Tries a person asked for.
+    pub person_retries: u32,
+    /// Times a worker was lost.
+    pub crashes: u32,
+    /// Upper bound of one answer, in tokens.
+    pub max_tokens: u32,
+    /// Prerequisites neither completed nor skipped.
+    pub pending_deps: u32,
+    /// Prerequisites that cannot be met unless a person acts.
+    pub dead_deps: u32,
+    /// What the verifier said last.
+    pub verdict: Option<Verdict>,
+    /// Its notes.
+    pub verdict_notes: Option<Arc<str>>,
+    /// Why it failed or needs a person.
+    pub error: Option<Arc<str>>,
+    /// Content hash of its output.
+    pub output_hash: Option<Arc<str>>,
+    /// The open question about it.
+    pub checkpoint: Option<CheckpointId>,
+    /// The model of its last call.
+    pub model: Option<Arc<str>>,
+    /// Tokens of all its calls.
+    pub usage: Usage,
+    /// Booked for all its calls.
+    pub cost: NanoUsd,
+    /// When it last began.
+    pub started_at: Option<Timestamp>,
+    /// When it was completed.
+    pub completed_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Task {
+    /// Whether it can still advance by itself: what keeps its wave, and its
+    /// project, going.
+    #[must_use]
+    pub const fn is_holding(&self) -> bool {
+        match self.state {
+            TaskState::Ready | TaskState::Running | TaskState::Verifying => true,
+            TaskState::Blocked => self.dead_deps == 0,
+            TaskState::NeedsReview
+            | TaskState::Completed
+            | TaskState::Failed
+            | TaskState::Cancelled
+            | TaskState::Skipped => false,
+        }
+    }
+
+    /// Whether what depends on it cannot go on unless a person acts.
+    #[must_use]
+    pub const fn blocks_dependents(&self) -> bool {
+        self.state.is_dead() || (matches!(self.state, TaskState::Blocked) && self.dead_deps > 0)
     }
 }
 

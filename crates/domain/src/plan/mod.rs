@@ -3,12 +3,19 @@
 //! and written by `wire`.
 
 pub mod parse;
+pub(crate) mod scan;
 pub mod validate;
 pub mod wire;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::id::{PlanId, ProjectId};
+use crate::model::Usage;
+use crate::money::NanoUsd;
 use crate::task::{Complexity, TaskType};
+use crate::time::Timestamp;
 
 /// How thoroughly to plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -139,4 +146,43 @@ pub struct TestStrategy {
     pub test_tasks: Vec<String>,
     /// What is not tested and why.
     pub coverage_notes: String,
+}
+
+crate::task::words! {
+    /// State of a plan version.
+    PlanState {
+        /// May be approved.
+        Draft = "draft",
+        /// Its tasks are the project's tasks.
+        Approved = "approved",
+        /// A newer version took its place.
+        Superseded = "superseded",
+    }
+}
+
+/// A stored plan version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanVersion {
+    /// Its id.
+    pub id: PlanId,
+    /// Its project.
+    pub project: ProjectId,
+    /// From 1.
+    pub version: u32,
+    /// Its state.
+    pub state: PlanState,
+    /// The plan itself.
+    pub plan: Arc<Plan>,
+    /// How thoroughly it was made.
+    pub rigor: Rigor,
+    /// Content hash of the requirements it was made from.
+    pub requirements_hash: Arc<str>,
+    /// The model that made it.
+    pub model: Arc<str>,
+    /// What making it took.
+    pub usage: Usage,
+    /// What making it cost.
+    pub cost: NanoUsd,
+    /// When it was made.
+    pub created_at: Timestamp,
 }

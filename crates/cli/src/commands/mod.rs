@@ -1,0 +1,3 @@
+//! The commands of `orch`, one file each.
+
+pub mod config;
