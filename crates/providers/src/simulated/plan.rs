@@ -20,6 +20,8 @@ const PHASES: &[(&str, &str)] = &[
     ("Document", "Write for those who will use it."),
     ("Finish", "Put the parts together."),
 ];
+/// Tools for every task, so far as they exist.
+const TOOLS: &[&str] = &["list_files", "read_file", "write_file"];
 /// Places in [`PHASES`].
 pub(super) const PREPARE: usize = 0;
 pub(super) const WORK: usize = 1;
@@ -52,7 +54,9 @@ pub(super) fn answer(request: &Request) -> Result<Said, CallError> {
         None => draft::tasks(&name, &requirements),
     };
     let rigor = Rigor::of(request);
-    let plan = wire(rigor, &name, &requirements, &tasks);
+    // Only what the planner was told of may be named in a plan.
+    let tools = TOOLS.iter().copied().filter(|tool| request.system.contains(tool)).collect();
+    let plan = Form { rigor, tools }.plan(&name, &requirements, &tasks);
     let is_repaired = directives.has("repair") && turns_taken(request) > 0;
     match directives.value("plan").filter(|_| !is_repaired) {
         Some("fail") => Err(failure(None)),
@@ -132,54 +136,63 @@ fn pretty(plan: &Value) -> String {
     serde_json::to_string_pretty(plan).unwrap_or_default()
 }
 
-/// The plan in the form that the rigor asks for.
-fn wire(rigor: Rigor, name: &str, requirements: &[Requirement], tasks: &[Planned]) -> Value {
-    let summary = format!(
-        "Simulated plan for \"{name}\": {} tasks for {} requirements, made from their structure by a stand-in; \
-         no model was asked.",
-        tasks.len(),
-        requirements.len()
-    );
-    if rigor == Rigor::L1 {
-        return json!({"summary": summary, "tasks": tasks.iter().map(task_wire).collect::<Vec<Value>>()});
-    }
-    let phases = PHASES.iter().enumerate().map(|(index, (name, description))| {
-        let tasks: Vec<Value> = tasks.iter().filter(|task| task.phase == index).map(task_wire).collect();
-        json!({"name": name, "description": description, "tasks": tasks})
-    });
-    let phases: Vec<Value> = phases.filter(|phase| phase["tasks"] != json!([])).collect();
-    let mut plan =
-        json!({"summary": summary, "phases": phases, "open_questions": questions(requirements, tasks)});
-    if rigor == Rigor::L3 {
-        plan["risk_assessment"] = json!([
-            {"risk": "A requirement can be read in two ways.", "likelihood": "medium", "impact": "medium",
-             "mitigation": "The outline names each open point before the work begins."},
-            {"risk": "The parts do not fit together.", "likelihood": "low", "impact": "high",
-             "mitigation": "The last task reads every part and says what is missing."},
-        ]);
-        let tests: Vec<&str> =
-            tasks.iter().filter(|task| task.phase == CHECK).map(|task| task.title.as_str()).collect();
-        plan["test_strategy"] = json!({
-            "approach": "Each program has a test of its own; documents are read against their requirement.",
-            "test_tasks": tests,
-            "coverage_notes": "Simulated: nothing is measured.",
-        });
-    }
-    plan
+/// What plans of this request look like.
+struct Form {
+    rigor: Rigor,
+    tools: Vec<&'static str>,
 }
 
-fn task_wire(task: &Planned) -> Value {
-    json!({
-        "title": task.title,
-        "description": task.description,
-        "task_type": task.task_type.as_str(),
-        "complexity": task.complexity.as_str(),
-        "depends_on": task.depends_on,
-        "tools_needed": ["list_files", "read_file", "write_file"],
-        "requirement_ids": task.requirement_ids,
-        "verification_criteria": task.criteria,
-        "affected_files": [task.path],
-    })
+impl Form {
+    /// The plan in the form that the rigor asks for.
+    fn plan(&self, name: &str, requirements: &[Requirement], tasks: &[Planned]) -> Value {
+        let summary = format!(
+            "Simulated plan for \"{name}\": {} tasks for {} requirements, made from their structure by a stand-in; \
+         no model was asked.",
+            tasks.len(),
+            requirements.len()
+        );
+        if self.rigor == Rigor::L1 {
+            return json!({"summary": summary, "tasks": tasks.iter().map(|task| self.task(task)).collect::<Vec<Value>>()});
+        }
+        let phases = PHASES.iter().enumerate().map(|(index, (name, description))| {
+            let tasks: Vec<Value> =
+                tasks.iter().filter(|task| task.phase == index).map(|task| self.task(task)).collect();
+            json!({"name": name, "description": description, "tasks": tasks})
+        });
+        let phases: Vec<Value> = phases.filter(|phase| phase["tasks"] != json!([])).collect();
+        let mut plan =
+            json!({"summary": summary, "phases": phases, "open_questions": questions(requirements, tasks)});
+        if self.rigor == Rigor::L3 {
+            plan["risk_assessment"] = json!([
+                {"risk": "A requirement can be read in two ways.", "likelihood": "medium", "impact": "medium",
+                 "mitigation": "The outline names each open point before the work begins."},
+                {"risk": "The parts do not fit together.", "likelihood": "low", "impact": "high",
+                 "mitigation": "The last task reads every part and says what is missing."},
+            ]);
+            let tests: Vec<&str> =
+                tasks.iter().filter(|task| task.phase == CHECK).map(|task| task.title.as_str()).collect();
+            plan["test_strategy"] = json!({
+                "approach": "Each program has a test of its own; documents are read against their requirement.",
+                "test_tasks": tests,
+                "coverage_notes": "Simulated: nothing is measured.",
+            });
+        }
+        plan
+    }
+
+    fn task(&self, task: &Planned) -> Value {
+        json!({
+            "title": task.title,
+            "description": task.description,
+            "task_type": task.task_type.as_str(),
+            "complexity": task.complexity.as_str(),
+            "depends_on": task.depends_on,
+            "tools_needed": self.tools,
+            "requirement_ids": task.requirement_ids,
+            "verification_criteria": task.criteria,
+            "affected_files": [task.path],
+        })
+    }
 }
 
 fn questions(requirements: &[Requirement], tasks: &[Planned]) -> Vec<Value> {

@@ -217,81 +217,25 @@ pub(super) fn task_type(text: &str, otherwise: TaskType) -> TaskType {
     words.iter().find_map(|word| kind_of_word(word)).unwrap_or(otherwise)
 }
 
+/// Words that tell a kind of work; a word counts for the first kind that has it.
+const KINDS: &[(TaskType, &str)] = &[
+    (
+        TaskType::Analysis,
+        "compare comparison evaluate assess recommend recommendation analyse analyze analysis pros cons rank weigh",
+    ),
+    (TaskType::Research, "research survey investigate gather sources collect find overview background"),
+    (TaskType::Asset, "logo icon illustration picture artwork"),
+    (TaskType::Integration, "combine merge integrate assemble"),
+    (TaskType::Documentation, "document describe explain page chapter letter policy"),
+    (
+        TaskType::Code,
+        "program function implement script cli command api code module class parser tests test library app \
+         application print prints python rust javascript typescript html server database input output exit",
+    ),
+];
+
 fn kind_of_word(word: &str) -> Option<TaskType> {
-    const KINDS: &[(TaskType, &[&str])] = &[
-        (
-            TaskType::Analysis,
-            &[
-                "compare",
-                "comparison",
-                "evaluate",
-                "assess",
-                "recommend",
-                "recommendation",
-                "analyse",
-                "analyze",
-                "analysis",
-                "pros",
-                "cons",
-                "rank",
-                "weigh",
-            ],
-        ),
-        (
-            TaskType::Research,
-            &[
-                "research",
-                "survey",
-                "investigate",
-                "gather",
-                "sources",
-                "collect",
-                "find",
-                "overview",
-                "background",
-            ],
-        ),
-        (TaskType::Asset, &["logo", "icon", "illustration", "picture", "artwork"]),
-        (TaskType::Integration, &["combine", "merge", "integrate", "assemble"]),
-        (
-            TaskType::Documentation,
-            &["document", "describe", "explain", "page", "chapter", "letter", "policy"],
-        ),
-        (
-            TaskType::Code,
-            &[
-                "program",
-                "function",
-                "implement",
-                "script",
-                "cli",
-                "command",
-                "api",
-                "code",
-                "module",
-                "class",
-                "parser",
-                "tests",
-                "test",
-                "library",
-                "app",
-                "application",
-                "print",
-                "prints",
-                "python",
-                "rust",
-                "javascript",
-                "typescript",
-                "html",
-                "server",
-                "database",
-                "input",
-                "output",
-                "exit",
-            ],
-        ),
-    ];
-    KINDS.iter().find(|(_, words)| words.contains(&word)).map(|(kind, _)| *kind)
+    KINDS.iter().find(|(_, words)| words.split(' ').any(|known| known == word)).map(|(kind, _)| *kind)
 }
 
 /// Whether a text asks for tests more than for anything else.

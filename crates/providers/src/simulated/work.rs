@@ -24,15 +24,15 @@ const QUOTE_MAX_CHARS: usize = 600;
 
 /// The next turn of the task.
 pub(super) fn answer(request: &Request) -> Result<Said, CallError> {
-    let text = first_text(request);
-    let directives = Directives::of(&text);
+    let text = brain::task_text(request);
+    let directives = Directives::of(text);
     if directives.has("fail") {
         return Err(failure(directives.value("fail")));
     }
     if directives.has("refuse") {
         return Ok(Said::refusal());
     }
-    let task = Task::read(&text, findings_told(request), directives.number("size"));
+    let task = Task::read(text, findings_told(request), directives.number("size"));
     let turn = turns_taken(request);
     let cuts = directives.times("cut", u64::MAX);
     if turn < cuts {
@@ -69,9 +69,7 @@ fn ask(request: &Request, task: &Task, calls: Vec<(String, Value)>) -> Said {
 /// the file, or one part of several.
 fn calls(request: &Request, task: &Task, part: u64, parts: u64) -> Vec<(String, Value)> {
     let mut calls = Vec::new();
-    let has_prerequisites = ["dependency_output", "prerequisite"]
-        .iter()
-        .any(|word| request.system.contains(word) || first_text(request).contains(word));
+    let has_prerequisites = first_text(request).contains("dependency_output");
     if let Some(list) = offered(request, "list_files").filter(|_| has_prerequisites && part == 0) {
         calls.push((list.name.clone(), filled(list)));
     }
