@@ -3,3 +3,7 @@
 //! Depends on `domain` alone: what a fake needs of another crate is passed in.
 
 pub mod fake_provider;
+
+pub mod check;
+pub mod clock;
+pub mod memory;
