@@ -15,15 +15,17 @@ use domain::policy::Policy;
 use domain::ports::{Applied, IdSource, StoreError};
 use domain::time::Timestamp;
 use domain::view::{Changes, Key, View};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Row as _, Sqlite};
 
 use crate::crash::kind_of;
 use crate::crash_point;
-use crate::dialect::{BEGIN, COMMIT, ROLLBACK};
+use crate::dialect::{BEGIN, ROLLBACK};
 use crate::error::{Failure, is_busy};
-use crate::load::{Wanted, load};
-use crate::write::{Pending, write};
+use crate::load::{Asked, Wanted, load};
+use crate::table::TEXTS;
+use crate::write::{End, Pending, write};
 
 /// How often a decision may ask for more rows.
 const ROUNDS_MAX: u32 = 2_000;
@@ -69,31 +71,56 @@ impl Applier {
         self.view = View::default();
     }
 
-    /// Begins a transaction, also when another process writes just now.
+    /// Begins a transaction.
     pub(crate) async fn begin(&mut self, conn: &mut SqliteConnection) -> Result<(), Failure> {
-        let mut tries = 0;
-        let row = loop {
-            tries += 1;
-            match sqlx::query(BEGIN).fetch_all(&mut *conn).await {
-                Ok(rows) => break rows.into_iter().next(),
-                Err(error) if is_busy(&error) && tries < BUSY_TRIES => {
-                    tracing::warn!(tries, "another process writes to the database; waiting for it");
-                }
-                Err(error) => return Err(error.into()),
-            }
-        };
-        let version: i64 =
-            row.ok_or_else(|| Failure::Unavailable("no answer to BEGIN".to_owned()))?.try_get(0)?;
-        self.saw_version(version);
+        let rows = patiently(conn, || sqlx::query(BEGIN)).await?;
+        self.saw_version(version_of(&rows)?);
         Ok(())
     }
 
-    /// Compares what the database says about other writers with the last time.
-    pub(crate) fn saw_version(&mut self, version: i64) {
-        if self.version.replace(version).is_some_and(|earlier| earlier != version) {
+    /// Begins a transaction and loads what the batch certainly needs, in as few
+    /// trips to the database as possible.
+    async fn begin_and_load(
+        &mut self,
+        conn: &mut SqliteConnection,
+        now: Timestamp,
+        submissions: &[Vec<Envelope>],
+    ) -> Result<(), Failure> {
+        let mut wanted = self.wanted(submissions);
+        if wanted.is_empty() {
+            self.begin(conn).await?;
+            // Nothing more, unless the version said that the cache is worthless.
+            let wanted = self.wanted(submissions);
+            return load(conn, &mut self.view, wanted, now).await;
+        }
+        let asked = Asked::new(wanted.take());
+        let rows = patiently(conn, || asked.query(TEXTS.begin_and_load, &self.view, &[])).await?;
+        if self.saw_version(version_of(&rows)?) {
+            let wanted = self.wanted(submissions);
+            return load(conn, &mut self.view, wanted, now).await;
+        }
+        asked.enter(&mut self.view, &[], &rows[1..])?;
+        let wanted = asked.next(&self.view, now);
+        load(conn, &mut self.view, wanted, now).await
+    }
+
+    fn wanted(&self, submissions: &[Vec<Envelope>]) -> Wanted {
+        let mut wanted = Wanted::default();
+        for envelope in submissions.iter().flatten() {
+            wanted.add_command(&self.view, &envelope.command);
+        }
+        wanted
+    }
+
+    /// Compares what the database says about other writers with the last time;
+    /// true when there were some.
+    pub(crate) fn saw_version(&mut self, version: i64) -> bool {
+        let is_changed = self.version.replace(version).is_some_and(|earlier| earlier != version);
+        if is_changed {
             self.forget();
             self.is_changed_outside = true;
         }
+        is_changed
     }
 
     /// Decides on a batch and commits it.
@@ -105,7 +132,6 @@ impl Applier {
     ) -> Result<Committed, Failure> {
         let kinds = || submissions.iter().flatten().map(|envelope| kind_of(&envelope.command));
         kinds().for_each(|kind| crash_point!("before_begin", kind));
-        self.begin(conn).await?;
         let result = self.decide_all(conn, rules, submissions, kinds).await;
         match result {
             Ok(committed) => {
@@ -127,7 +153,8 @@ impl Applier {
         submissions: &[Vec<Envelope>],
         kinds: impl Fn() -> I,
     ) -> Result<Committed, Failure> {
-        self.prefetch(conn, rules.now, submissions).await?;
+        self.begin_and_load(conn, rules.now, submissions).await?;
+        self.load_files(conn, rules.now, submissions).await?;
         let mut pending = Pending::default();
         let mut changed = Vec::new();
         let mut answers = Vec::with_capacity(submissions.len());
@@ -142,7 +169,7 @@ impl Applier {
                         if !decision.changes.bulk.is_empty() {
                             // Bulk changes act on what is stored.
                             let stored = std::mem::take(&mut pending);
-                            write(conn, &stored).await?;
+                            write(conn, &stored, End::Open).await?;
                         }
                         pending.add(decision.changes);
                     }
@@ -151,25 +178,23 @@ impl Applier {
             }
             answers.push(own);
         }
-        write(conn, &pending).await?;
-        kinds().for_each(|kind| crash_point!("before_commit", kind));
-        sqlx::query(COMMIT).execute(&mut *conn).await?;
+        if crate::crash::is_armed() {
+            write(conn, &pending, End::Open).await?;
+            kinds().for_each(|kind| crash_point!("before_commit", kind));
+            pending = Pending::default();
+        }
+        write(conn, &pending, End::Commit).await?;
         self.evict(&pending.changes);
         Ok(Committed { answers, changed })
     }
 
-    /// Loads what the batch certainly needs with as few statements as possible.
-    async fn prefetch(
+    /// Loads what is published at the paths that tasks of the batch publish.
+    async fn load_files(
         &mut self,
         conn: &mut SqliteConnection,
         now: Timestamp,
         submissions: &[Vec<Envelope>],
     ) -> Result<(), Failure> {
-        let mut wanted = Wanted::default();
-        for envelope in submissions.iter().flatten() {
-            wanted.add_command(&self.view, &envelope.command);
-        }
-        load(conn, &mut self.view, wanted, now).await?;
         let mut files = Wanted::default();
         for envelope in submissions.iter().flatten() {
             let domain::decide::Command::FinishTask(finish) = &envelope.command else { continue };
@@ -265,6 +290,31 @@ impl Applier {
             self.forget();
         }
     }
+}
+
+/// Runs a statement that begins a transaction, also when another process writes
+/// just now.
+async fn patiently(
+    conn: &mut SqliteConnection,
+    query: impl Fn() -> Query<'static, Sqlite, SqliteArguments>,
+) -> Result<Vec<SqliteRow>, Failure> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match query().fetch_all(&mut *conn).await {
+            Ok(rows) => return Ok(rows),
+            Err(error) if is_busy(&error) && tries < BUSY_TRIES => {
+                tracing::warn!(tries, "another process writes to the database; waiting for it");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The version, which is the first row that a beginning gives.
+fn version_of(rows: &[SqliteRow]) -> Result<i64, Failure> {
+    let row = rows.first().ok_or_else(|| Failure::Unavailable("no answer to BEGIN".to_owned()))?;
+    Ok(row.try_get(0)?)
 }
 
 fn note_projects(changes: &Changes, changed: &mut Vec<ProjectId>) {

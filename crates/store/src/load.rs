@@ -3,25 +3,30 @@
 //! wants next. Loading too much costs a little time, loading too little one more
 //! round; neither changes a decision.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::attempt::{Owner, StepKey};
 use domain::decide::Command;
-use domain::id::TaskId;
+use domain::id::{ProjectId, TaskId};
 use domain::time::Timestamp;
 use domain::view::{Key, View};
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Row as _, Sqlite};
 
 use crate::error::Failure;
 use crate::row::Rows;
-use crate::table::{LOADED, TAG_WAVE, TEXTS};
+use crate::table::{LOADED, TAG_DEPENDENT, TAG_WAVE, TEXTS};
 use crate::{attempts, calls, checkpoints, ledger, operations, outputs, plans, projects, tasks};
 
 /// Rows that [`Key::Descendants`] brings at once. A decision that needs more asks
 /// again for the next ones.
 const DESCENDANTS_MAX: i64 = 1_000;
+
+/// Call, then task and project, then attempt and accounts: three rounds reach
+/// everything that follows.
+const ROUNDS: u32 = 3;
 
 /// Keys that are to be loaded, each once.
 #[derive(Default)]
@@ -30,6 +35,16 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// Whether there is nothing to load.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The keys.
+    pub(crate) fn take(&mut self) -> Vec<Key> {
+        self.keys.drain().collect()
+    }
+
     /// Adds a key unless the view has it.
     pub(crate) fn add(&mut self, view: &View, key: Key) {
         if !has(view, &key) {
@@ -70,19 +85,79 @@ pub(crate) async fn load(
     mut wanted: Wanted,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    // Call, then task and project, then attempt and accounts: three rounds reach
-    // everything that follows.
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         if wanted.keys.is_empty() {
             return Ok(());
         }
-        let keys: Vec<Key> = wanted.keys.drain().collect();
-        load_keys(conn, view, &keys).await?;
-        for key in &keys {
+        let asked = Asked::new(wanted.take());
+        let behind = descendants(conn, view, &asked.keys).await?;
+        let rows = asked.query(TEXTS.load, view, &behind).fetch_all(&mut *conn).await?;
+        asked.enter(view, &behind, &rows)?;
+        for key in &asked.keys {
             follow(view, key, now, &mut wanted);
         }
     }
     Ok(())
+}
+
+/// Keys on their way through the load statement.
+pub(crate) struct Asked {
+    pub(crate) keys: Vec<Key>,
+}
+
+impl Asked {
+    pub(crate) const fn new(keys: Vec<Key>) -> Self {
+        Self { keys }
+    }
+
+    /// `sql` with the keys as its parameters.
+    pub(crate) fn query(
+        &self,
+        sql: &'static str,
+        view: &View,
+        behind: &[TaskId],
+    ) -> Query<'static, Sqlite, SqliteArguments> {
+        let mut params: [Rows; TAG_DEPENDENT] = std::array::from_fn(|_| Rows::default());
+        for key in &self.keys {
+            param(&mut params, key);
+        }
+        for id in behind.iter().filter(|id| !view.dependents.contains_key(*id)) {
+            params[TAG_DEPENDENT - 1].value(id.as_str());
+        }
+        params.into_iter().fold(sqlx::query(sql), |query, rows| query.bind(rows.finish()))
+    }
+
+    /// Enters what was found, and that the rest does not exist.
+    pub(crate) fn enter(
+        &self,
+        view: &mut View,
+        behind: &[TaskId],
+        rows: &[SqliteRow],
+    ) -> Result<(), Failure> {
+        for key in &self.keys {
+            absent(view, key);
+        }
+        let mut lists: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
+        for row in rows {
+            take(view, &mut lists, row)?;
+        }
+        for id in behind {
+            view.dependents.entry(id.clone()).or_default();
+        }
+        for (id, list) in lists {
+            view.dependents.insert(id, Some(Arc::new(list)));
+        }
+        Ok(())
+    }
+
+    /// What a decision that wanted these keys will want next.
+    pub(crate) fn next(&self, view: &View, now: Timestamp) -> Wanted {
+        let mut wanted = Wanted::default();
+        for key in &self.keys {
+            follow(view, key, now, &mut wanted);
+        }
+        wanted
+    }
 }
 
 /// Names what a decision that wanted this key will want next.
@@ -163,35 +238,6 @@ fn follow(view: &View, key: &Key, now: Timestamp, wanted: &mut Wanted) {
     }
 }
 
-/// Loads exactly these keys.
-async fn load_keys(conn: &mut SqliteConnection, view: &mut View, keys: &[Key]) -> Result<(), Failure> {
-    let mut params: [Rows; TAG_WAVE] = std::array::from_fn(|_| Rows::default());
-    let mut has_single = false;
-    for key in keys {
-        match key {
-            Key::Dependents(id) => load_dependents(conn, view, id, 1).await?,
-            Key::Descendants(id) => load_dependents(conn, view, id, DESCENDANTS_MAX).await?,
-            single => {
-                absent(view, single);
-                param(&mut params, single);
-                has_single = true;
-            }
-        }
-    }
-    if !has_single {
-        return Ok(());
-    }
-    let mut query = sqlx::query(TEXTS.load);
-    for rows in params {
-        query = query.bind(rows.finish());
-    }
-    for row in query.fetch_all(conn).await? {
-        let tag: i64 = row.try_get(0)?;
-        take(view, tag, &row)?;
-    }
-    Ok(())
-}
-
 /// Notes that a row was looked up; finding it replaces this.
 fn absent(view: &mut View, key: &Key) {
     match key.clone() {
@@ -236,7 +282,7 @@ fn absent(view: &mut View, key: &Key) {
 
 /// Adds a key to the parameter of its table: a value, or an array of values in
 /// the order of the table's key.
-fn param(params: &mut [Rows; TAG_WAVE], key: &Key) {
+fn param(params: &mut [Rows; TAG_DEPENDENT], key: &Key) {
     match key {
         Key::Project(id) => params[0].value(id.as_str()),
         Key::Plan(id) => params[1].value(id.as_str()),
@@ -271,18 +317,30 @@ fn param(params: &mut [Rows; TAG_WAVE], key: &Key) {
             params[10].int((*wave).into());
             params[10].end();
         }
-        Key::Dependents(_) | Key::Descendants(_) => {}
+        Key::Dependents(id) | Key::Descendants(id) => params[TAG_DEPENDENT - 1].value(id.as_str()),
     }
 }
 
-/// Takes one row that `Texts::load` gave into the view.
-fn take(view: &mut View, tag: i64, row: &SqliteRow) -> Result<(), Failure> {
-    let table = usize::try_from(tag - 1).ok().and_then(|index| LOADED.get(index));
-    let Some(table) = table else {
+/// Takes one row that `Texts::load` gave into the view, or into the lists of who
+/// needs a task.
+fn take(view: &mut View, lists: &mut HashMap<TaskId, Vec<TaskId>>, row: &SqliteRow) -> Result<(), Failure> {
+    let tag: i64 = row.try_get(0)?;
+    let index = usize::try_from(tag - 1).unwrap_or(usize::MAX);
+    if index + 1 == TAG_WAVE {
         let mut cursor = tasks::WAVES.cursor(row, 1);
-        let project = domain::id::ProjectId::new(cursor.text()?);
-        let key = (project, cursor.num()?);
+        let key = (ProjectId::new(cursor.text()?), cursor.num()?);
         view.waves.insert(key, Some(cursor.num()?));
+        return Ok(());
+    }
+    let Some(table) = LOADED.get(index) else {
+        let prerequisite = TaskId::new(row.try_get::<&str, _>(1)?);
+        let task = tasks::read(&mut tasks::TASKS.cursor(row, 2))?;
+        lists.entry(prerequisite).or_default().push(task.id.clone());
+        // What the batch has changed already is newer than what is stored.
+        let known = view.tasks.entry(task.id.clone()).or_default();
+        if known.is_none() {
+            *known = Some(task);
+        }
         return Ok(());
     };
     let mut cursor = table.cursor(row, 1);
@@ -332,52 +390,23 @@ fn take(view: &mut View, tag: i64, row: &SqliteRow) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Loads the list of who needs a task and their rows, for the task itself and for
-/// up to `tasks_max` tasks from it on.
-///
-/// A list is only entered when it is whole: lists of tasks at the edge are asked
-/// for again, one further on.
-async fn load_dependents(
-    conn: &mut SqliteConnection,
-    view: &mut View,
-    id: &TaskId,
-    tasks_max: i64,
-) -> Result<(), Failure> {
-    let reached: Vec<String> = if tasks_max == 1 {
-        vec![id.as_str().to_owned()]
-    } else {
-        sqlx::query_scalar(
+/// Tasks behind those whose descendants are wanted, up to a thousand each. Their
+/// lists of dependents are loaded whole: those of the last ones lead further, and
+/// are asked for when a decision gets there.
+async fn descendants(conn: &mut SqliteConnection, view: &View, keys: &[Key]) -> Result<Vec<TaskId>, Failure> {
+    let mut behind = Vec::new();
+    for key in keys {
+        let Key::Descendants(id) = key else { continue };
+        let reached: Vec<String> = sqlx::query_scalar(
             "WITH RECURSIVE behind (id) AS (VALUES ($1) UNION SELECT d.task FROM behind b \
              JOIN dependencies d ON d.prerequisite = b.id LIMIT $2) SELECT id FROM behind",
         )
         .bind(id.as_str())
-        .bind(tasks_max)
-        .fetch_all(&mut *conn)
-        .await?
-    };
-    let sql = crate::dialect::cached("dependents", || {
-        // LEFT JOIN: a dependency without its task is a defect to be named.
-        format!(
-            "SELECT d.prerequisite, {} FROM dependencies d LEFT JOIN tasks t ON t.id = d.task \
-             WHERE d.prerequisite IN (SELECT value FROM json_each($1)) ORDER BY d.prerequisite, t.place",
-            tasks::TASKS.list("t.")
-        )
-    });
-    let rows = sqlx::query(sql)
-        .bind(domain::attempt::write_json(&reached).to_string())
+        .bind(DESCENDANTS_MAX)
         .fetch_all(&mut *conn)
         .await?;
-    let mut lists: std::collections::HashMap<TaskId, Vec<TaskId>> =
-        reached.into_iter().map(|id| (TaskId::new(id), Vec::new())).collect();
-    for row in &rows {
-        let prerequisite: &str = row.try_get(0)?;
-        let task = tasks::read(&mut tasks::TASKS.cursor(row, 1))?;
-        lists.entry(TaskId::new(prerequisite)).or_default().push(task.id.clone());
-        // What the batch has changed already is newer than what is stored.
-        view.tasks.entry(task.id.clone()).or_insert(Some(task));
+        let unknown = reached.into_iter().map(TaskId::new);
+        behind.extend(unknown.filter(|id| !view.dependents.contains_key(id)));
     }
-    for (id, list) in lists {
-        view.dependents.entry(id).or_insert_with(|| Some(Arc::new(list)));
-    }
-    Ok(())
+    Ok(behind)
 }

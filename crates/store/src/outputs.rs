@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::id::{ProjectId, TaskId};
 use domain::ports::StoreError;
 use domain::tool::FileEntry;
-use domain::view::{Feedback, FeedbackKind, PublishedFile};
+use domain::view::{Blob, Feedback, FeedbackKind, PublishedFile};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
@@ -26,10 +26,30 @@ pub(crate) const FILE_VERSIONS: Table = Table { name: "file_versions", key: &[],
 pub(crate) const FEEDBACK: Table =
     Table { name: "feedback", key: &[], columns: &["task", "kind", "body", "at"] };
 
-/// Blobs are bound as they are, one by one: they are long, their hash must match
-/// to the last byte, and they may hold what JSON cannot carry through SQL.
+/// A text that is there already is kept: its hash says that it is the same.
+pub(crate) const BLOBS: Table =
+    Table { name: "blobs", key: &["project", "hash"], columns: &["project", "hash", "body"] };
+
+/// Longer texts are bound as they are instead of through JSON.
+const INLINE_BYTES_MAX: usize = 16 * 1024;
+
+/// For texts that do not go with the other rows: one that is long, or has a NUL,
+/// which JSON cannot carry through SQL and which the hash covers too.
 pub(crate) const INSERT_BLOB: &str =
     "INSERT INTO blobs (project, hash, body) VALUES ($1, $2, $3) ON CONFLICT (project, hash) DO NOTHING";
+
+/// Whether a text goes with the other rows.
+pub(crate) fn is_inline(blob: &Blob) -> bool {
+    blob.text.len() <= INLINE_BYTES_MAX && !blob.text.contains('\0')
+}
+
+pub(crate) fn write_blob(blob: &Blob, rows: &mut Rows) {
+    rows.begin();
+    rows.text(blob.project.as_str());
+    rows.text(&blob.hash);
+    rows.text(&blob.text);
+    rows.end();
+}
 
 pub(crate) fn write_file(file: &PublishedFile, rows: &mut Rows) {
     rows.begin();

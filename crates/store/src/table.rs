@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use sqlx::sqlite::SqliteRow;
 
+use crate::dialect::{BEGIN, COMMIT};
 use crate::row::Cursor;
 use crate::{attempts, calls, checkpoints, events, ledger, operations, outputs, plans, projects, tasks};
 
@@ -29,7 +30,8 @@ impl Table {
         Cursor::new(row, self.name, self.columns, first)
     }
 
-    /// Writes the rows of JSON parameter `$n`: replaces those that are there.
+    /// Writes the rows of JSON parameter `$n`: replaces those that are there,
+    /// unless the table keeps what it has.
     fn upsert(&self, n: usize) -> String {
         let values: Vec<String> = (0..self.columns.len()).map(|index| format!("v->>{index}")).collect();
         // LIMIT keeps SQLite from taking the row's text apart anew per column.
@@ -46,7 +48,7 @@ impl Table {
                 .filter(|column| !self.key.contains(column))
                 .map(|column| format!("{column} = excluded.{column}"))
                 .collect();
-            let change = if changed.is_empty() {
+            let change = if changed.is_empty() || self.name == outputs::BLOBS.name {
                 "NOTHING".to_owned()
             } else {
                 format!("UPDATE SET {}", changed.join(", "))
@@ -86,7 +88,7 @@ impl Table {
 }
 
 /// Tables that nearly every command writes, in the order of writing.
-pub(crate) const HOT: [&Table; 8] = [
+pub(crate) const HOT: [&Table; 9] = [
     &projects::PROJECTS,
     &tasks::TASKS,
     &attempts::ATTEMPTS,
@@ -95,6 +97,7 @@ pub(crate) const HOT: [&Table; 8] = [
     &ledger::ACCOUNTS,
     &ledger::LEDGER,
     &events::EVENTS,
+    &outputs::BLOBS,
 ];
 
 /// The others, in the order of writing: rows that are referred to come first.
@@ -115,10 +118,16 @@ pub(crate) const RARE: [&Table; 9] = [
 pub(crate) struct Texts {
     /// Writes all of [`HOT`], one parameter each.
     pub(crate) write_hot: &'static str,
-    /// Writes all of [`RARE`], one parameter each.
-    pub(crate) write_rare: &'static str,
+    /// The same and commits: one trip to the database less.
+    pub(crate) commit_hot: &'static str,
+    /// Writes all of [`HOT`] and [`RARE`], one parameter each.
+    pub(crate) write_all: &'static str,
+    /// The same and commits.
+    pub(crate) commit_all: &'static str,
     /// Reads rows for a view; see `load`.
     pub(crate) load: &'static str,
+    /// Begins a transaction, tells the version, then the same.
+    pub(crate) begin_and_load: &'static str,
 }
 
 fn leak(text: String) -> &'static str {
@@ -130,7 +139,16 @@ pub(crate) static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     let write = |tables: &[&Table]| -> String {
         tables.iter().enumerate().map(|(index, table)| table.upsert(index + 1)).collect()
     };
-    Texts { write_hot: leak(write(&HOT)), write_rare: leak(write(&RARE)), load: leak(load_text()) }
+    let hot = write(&HOT);
+    let all = write(&[&HOT[..], &RARE[..]].concat());
+    Texts {
+        commit_hot: leak(format!("{hot}{COMMIT}")),
+        write_hot: leak(hot),
+        commit_all: leak(format!("{all}{COMMIT}")),
+        write_all: leak(all),
+        begin_and_load: leak(format!("{BEGIN};\n{}", load_text())),
+        load: leak(load_text()),
+    }
 });
 
 /// Tags of the rows that [`Texts::load`] gives, and its parameters, from 1.
@@ -150,6 +168,10 @@ pub(crate) const LOADED: [&Table; 10] = [
 /// Tag and parameter of waves, after the tables of [`LOADED`].
 pub(crate) const TAG_WAVE: usize = 11;
 
+/// Tag and parameter of who needs a task: the prerequisite's id, then the row of
+/// the task that needs it.
+pub(crate) const TAG_DEPENDENT: usize = 12;
+
 fn load_text() -> String {
     let mut text = String::new();
     for (index, table) in LOADED.iter().enumerate() {
@@ -161,5 +183,12 @@ fn load_text() -> String {
         }
     }
     text.push_str(&tasks::WAVES.select_by(TAG_WAVE, TAG_WAVE, tasks::WAVES.key));
+    // LEFT JOIN: a dependency without its task is a defect to be named.
+    text.push_str(&format!(
+        "SELECT {TAG_DEPENDENT}, d.prerequisite, {} FROM dependencies d LEFT JOIN tasks t ON t.id = d.task \
+         WHERE d.prerequisite IN (SELECT value FROM json_each(${TAG_DEPENDENT})) \
+         ORDER BY d.prerequisite, t.place;\n",
+        tasks::TASKS.list("t.")
+    ));
     text
 }

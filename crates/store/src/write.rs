@@ -1,9 +1,11 @@
 //! Writes what a batch of decisions changed: one statement per table whatever
-//! the number of rows, and all of them in one trip to the database.
+//! the number of rows, and all of them, with the commit, in one trip to the
+//! database: a trip costs more than most statements.
 
 use domain::view::{Bulk, Changes, PublishedFile};
 use sqlx::sqlite::SqliteConnection;
 
+use crate::dialect::COMMIT;
 use crate::error::Failure;
 use crate::row::Rows;
 use crate::table::{HOT, RARE, TEXTS};
@@ -28,13 +30,22 @@ impl Pending {
     }
 }
 
+/// What follows the rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// More.
+    Open,
+    /// The commit, in the same trip to the database.
+    Commit,
+}
+
 /// Carries out bulk changes and writes everything else. Bulk changes come first.
-pub(crate) async fn write(conn: &mut SqliteConnection, pending: &Pending) -> Result<(), Failure> {
+pub(crate) async fn write(conn: &mut SqliteConnection, pending: &Pending, end: End) -> Result<(), Failure> {
     let changes = &pending.changes;
     for bulk in &changes.bulk {
         write_bulk(conn, bulk).await?;
     }
-    for blob in &changes.blobs {
+    for blob in changes.blobs.iter().filter(|blob| !outputs::is_inline(blob)) {
         sqlx::query(outputs::INSERT_BLOB)
             .bind(blob.project.as_str())
             .bind(&*blob.hash)
@@ -42,21 +53,27 @@ pub(crate) async fn write(conn: &mut SqliteConnection, pending: &Pending) -> Res
             .execute(&mut *conn)
             .await?;
     }
-    run(conn, TEXTS.write_hot, hot(changes)).await?;
-    run(conn, TEXTS.write_rare, rare(pending)).await
-}
-
-async fn run<const N: usize>(
-    conn: &mut SqliteConnection,
-    sql: &'static str,
-    params: [Rows; N],
-) -> Result<(), Failure> {
-    if params.iter().all(Rows::is_empty) {
-        return Ok(());
-    }
+    let (hot, rare) = (hot(changes), rare(pending));
+    let has_hot = hot.iter().any(|rows| !rows.is_empty());
+    let has_rare = rare.iter().any(|rows| !rows.is_empty());
+    let sql = match (has_rare, has_hot, end) {
+        (true, _, End::Commit) => TEXTS.commit_all,
+        (true, _, End::Open) => TEXTS.write_all,
+        (false, true, End::Commit) => TEXTS.commit_hot,
+        (false, true, End::Open) => TEXTS.write_hot,
+        (false, false, End::Commit) => COMMIT,
+        (false, false, End::Open) => return Ok(()),
+    };
     let mut query = sqlx::query(sql);
-    for rows in params {
-        query = query.bind(rows.finish());
+    if has_hot || has_rare {
+        for rows in hot {
+            query = query.bind(rows.finish());
+        }
+    }
+    if has_rare {
+        for rows in rare {
+            query = query.bind(rows.finish());
+        }
     }
     query.execute(conn).await?;
     Ok(())
@@ -65,7 +82,7 @@ async fn run<const N: usize>(
 /// Parameters of [`HOT`], in its order.
 fn hot(changes: &Changes) -> [Rows; HOT.len()] {
     let mut params: [Rows; HOT.len()] = std::array::from_fn(|_| Rows::default());
-    let [projects, tasks, attempts, steps, calls, accounts, ledger, events] = &mut params;
+    let [projects, tasks, attempts, steps, calls, accounts, ledger, events, blobs] = &mut params;
     for row in changes.projects.values() {
         projects::write(row, projects);
     }
@@ -89,6 +106,9 @@ fn hot(changes: &Changes) -> [Rows; HOT.len()] {
     }
     for row in &changes.events {
         events::write(row, events);
+    }
+    for blob in changes.blobs.iter().filter(|blob| outputs::is_inline(blob)) {
+        outputs::write_blob(blob, blobs);
     }
     params
 }

@@ -230,7 +230,9 @@ impl Writer {
     async fn changed_outside(&mut self, applier: &mut Applier) -> bool {
         let version = sqlx::query("PRAGMA data_version").fetch_one(&mut self.conn).await;
         match version.and_then(|row| row.try_get(0)) {
-            Ok(version) => applier.saw_version(version),
+            Ok(version) => {
+                applier.saw_version(version);
+            }
             // Whoever asks looks at everything then.
             Err(_) => applier.is_changed_outside = true,
         }

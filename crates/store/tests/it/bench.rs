@@ -9,14 +9,14 @@ use testkit::lab::{Lab, answer, chain, wide};
 use crate::Sqlite;
 
 /// Processor time of the process so far, in microseconds (Linux; else 0).
-fn cpu_us() -> u64 {
-    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return 0 };
-    let Some((_, rest)) = stat.rsplit_once(')') else { return 0 };
+fn cpu_us() -> (u64, u64) {
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return (0, 0) };
+    let Some((_, rest)) = stat.rsplit_once(')') else { return (0, 0) };
     let fields: Vec<u64> = rest.split_whitespace().skip(11).take(2).filter_map(|n| n.parse().ok()).collect();
-    fields.iter().sum::<u64>() * 10_000
+    (fields[0] * 10_000, fields[1] * 10_000)
 }
 
-struct Line(Instant, u64);
+struct Line(Instant, (u64, u64));
 
 impl Line {
     fn start() -> Self {
@@ -26,8 +26,9 @@ impl Line {
     #[expect(clippy::print_stdout, reason = "a measurement is printed")]
     fn end(self, what: &str, commands: u64) {
         let wall = u64::try_from(self.0.elapsed().as_micros()).unwrap();
-        let cpu = cpu_us() - self.1;
-        println!("{what}: {} us wall, {} us processor per command", wall / commands, cpu / commands);
+        let ((user, system), before) = (cpu_us(), self.1);
+        let (user, system) = ((user - before.0) / commands, (system - before.1) / commands);
+        println!("{what}: {} us wall, {user} + {system} us processor per command", wall / commands);
     }
 }
 

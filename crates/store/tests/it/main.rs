@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod bench;
+mod crashing;
 mod direct;
 mod opening;
 mod reading;
