@@ -29,6 +29,8 @@ use crate::{planner, recover, task};
 
 /// Offers kept waiting, as a multiple of the slots.
 const OFFERS_PER_SLOT: usize = 2;
+/// Between two chunks of a removal.
+const REMOVAL_PAUSE: Duration = Duration::from_millis(5);
 /// Operations that may run beside the tasks.
 const OPERATION_SLOTS: usize = 4;
 
@@ -189,7 +191,8 @@ impl Engine {
         self.gates.forget(project);
         loop {
             match self.store.remove_some(project).await {
-                Ok(true) => tokio::task::yield_now().await,
+                // A call in flight holds its rows until it is booked.
+                Ok(true) => tokio::time::sleep(REMOVAL_PAUSE).await,
                 Ok(false) => break,
                 Err(error) => {
                     tracing::warn!(%project, %error, "removal stopped; the next start goes on");
