@@ -45,9 +45,14 @@ mod writer;
 pub use domain::ports::StoreError;
 
 pub use dump::Dump;
+pub use history::HistorySample;
+pub use idempotency::{Idempotent, Recorded};
+pub use keys::{ApiKey, NewApiKey};
 pub use ledger::{UnknownCall, UsageGroup, UsageLine};
 pub use lock::{EngineLock, LockError};
 pub use open::{OpenError, Store, StoreOptions};
 pub use plans::PlanListRow;
 pub use projects::{ProjectFilter, ProjectListRow};
+pub use sessions::{NewRefreshToken, Rotation, Session};
 pub use tasks::{Direction, Journal, TaskDetail, TaskFilter, TaskHistory, TaskSort};
+pub use users::{LoginFailures, NewUser, Role, User, UserError};
