@@ -55,6 +55,12 @@ impl Fields {
         if self.problems.is_empty() { Ok(shape) } else { Err(ApiError::Invalid(self.problems)) }
     }
 
+    /// Whether there were mistakes so far.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
     /// Whether the field was sent with a value other than null.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -6,7 +6,9 @@ mod fields;
 mod json;
 mod owned;
 
-pub use actor::{Admin, Scope, Signed};
+pub(crate) use actor::{KEY_PREFIX, active_user, identify};
+pub use actor::{Admin, Client, Credential, Person, Signed};
 pub use fields::{Fields, Shape};
 pub use json::{Body, Query};
-pub use owned::{OwnedCheckpoint, OwnedProject, OwnedTask, owned_task, path_id};
+pub(crate) use owned::is_id;
+pub use owned::{OwnedCheckpoint, OwnedProject, OwnedTask, owned_project, owned_task, path_id};
