@@ -22,8 +22,6 @@ const BUCKETS_MAX: usize = 100_000;
 pub enum Subject {
     /// A signed-in user.
     User(String),
-    /// An API key, by its hash.
-    Key(String),
     /// Anybody at an address.
     Address(IpAddr),
 }

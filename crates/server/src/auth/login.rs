@@ -66,7 +66,7 @@ async fn forget(state: &State, subject: &str, now: Timestamp) -> Result<(), ApiE
 fn subjects(email: &str, from: IpAddr) -> [String; 2] {
     let address = match Subject::address(from) {
         Subject::Address(address) => address.to_string(),
-        Subject::User(_) | Subject::Key(_) => String::new(),
+        Subject::User(_) => String::new(),
     };
     [format!("account:{} {address}", email.to_lowercase()), format!("address:{address}")]
 }
