@@ -23,6 +23,7 @@ mod cuts;
 mod deps;
 mod dispatcher;
 mod live;
+mod places;
 mod planner;
 mod publish;
 mod queue;
