@@ -16,8 +16,9 @@ pub struct Peer(pub IpAddr);
 /// The client's address: walked from the right, as long as who says it is believed.
 #[must_use]
 pub fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
-    let is_believed =
-        |ip: IpAddr| ip.to_canonical().is_loopback() || proxies.iter().any(|net| net.contains(ip.to_canonical()));
+    let is_believed = |ip: IpAddr| {
+        ip.to_canonical().is_loopback() || proxies.iter().any(|net| net.contains(ip.to_canonical()))
+    };
     let mut current = peer;
     let hops = headers
         .get_all("x-forwarded-for")

@@ -27,7 +27,8 @@ pub(crate) fn preflight(origins: &[String], method: &Method, headers: &HeaderMap
     if !METHODS.split(", ").any(|method| method.as_bytes() == wanted.as_bytes()) {
         refused.push("method");
     }
-    let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).map_or("", |value| value.to_str().unwrap_or("?"));
+    let asked =
+        headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).map_or("", |value| value.to_str().unwrap_or("?"));
     let is_known = |name: &str| {
         HEADERS.split(", ").any(|known| known.eq_ignore_ascii_case(name))
             || OUR_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name))

@@ -112,10 +112,9 @@ fn take(state: &State, route: &Route, subject: &Subject) -> Result<(), ApiError>
         Limit::Export => EXPORT_RATE,
     };
     let name = format!("{} {}", route.method, route.path);
-    state
-        .limiter
-        .take(subject, &name, rate)
-        .map_err(|wait| ApiError::TooMany { retry_after_s: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) })
+    state.limiter.take(subject, &name, rate, tokio::time::Instant::now()).map_err(|wait| ApiError::TooMany {
+        retry_after_s: wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
+    })
 }
 
 /// What no route answers.

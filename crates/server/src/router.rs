@@ -8,7 +8,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
 
 use crate::api::{
-    admin, auth, checkpoints, events, export, health, keys, knowledge, planning, projects, rag, services, tasks, usage,
+    admin, auth, checkpoints, events, export, health, keys, knowledge, planning, projects, rag, services,
+    tasks, usage,
 };
 use crate::layers::{self, Guard};
 use crate::state::State;
@@ -57,7 +58,14 @@ struct Table {
 }
 
 impl Table {
-    fn add<H, T>(mut self, method: Method, path: &'static str, access: Access, limit: Limit, handler: H) -> Self
+    fn add<H, T>(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access,
+        limit: Limit,
+        handler: H,
+    ) -> Self
     where
         H: Handler<T, State>,
         T: 'static,
@@ -170,7 +178,6 @@ pub fn routes(state: State) -> Vec<Route> {
 }
 
 /// The whole application.
-#[must_use]
 pub fn router(state: State) -> Router {
     let table = table(state.clone());
     table

@@ -34,8 +34,11 @@ pub async fn resolve(
     let parts = [body.guidance.trim(), body.gotcha.trim()];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let id = owned.checkpoint.id.clone();
-    let command =
-        ResolveCheckpoint { checkpoint: id.clone(), resolution: body.resolution, guidance: parts.join("\n\n") };
+    let command = ResolveCheckpoint {
+        checkpoint: id.clone(),
+        resolution: body.resolution,
+        guidance: parts.join("\n\n"),
+    };
     state.engine.apply(owned.signed.actor(), Command::ResolveCheckpoint(command)).await?;
     let now = state.store.find_checkpoint(&id).await?;
     let checkpoint = now.ok_or_else(|| ApiError::not_found("Checkpoint"))?;

@@ -39,7 +39,8 @@ pub async fn export(state: State, owned: OwnedProject) -> Result<Response, ApiEr
         "knowledge": [],
     });
     let mut response = Json(document).into_response();
-    let safe: String = project.id.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
+    let safe: String =
+        project.id.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"project_{safe}.json\"")) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }

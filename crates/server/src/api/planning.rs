@@ -20,7 +20,9 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 
 fn wants_no_wait(headers: &HeaderMap) -> bool {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split([',', ';'])).any(|word| word.trim().eq_ignore_ascii_case("respond-async"))
+    values
+        .flat_map(|value| value.split([',', ';']))
+        .any(|word| word.trim().eq_ignore_ascii_case("respond-async"))
 }
 
 /// Makes a plan and waits for it. Whoever hangs up changes nothing.

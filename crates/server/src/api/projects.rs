@@ -93,7 +93,12 @@ pub async fn delete(state: State, owned: OwnedProject) -> Result<StatusCode, Api
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn step(state: &State, owned: &OwnedProject, command: Command, word: &str) -> Result<Json<Value>, ApiError> {
+async fn step(
+    state: &State,
+    owned: &OwnedProject,
+    command: Command,
+    word: &str,
+) -> Result<Json<Value>, ApiError> {
     state.engine.apply(owned.signed.actor(), command).await?;
     Ok(Json(json!({"status": word, "project_id": owned.row.project.id})))
 }
@@ -138,10 +143,7 @@ pub async fn coverage(state: State, owned: OwnedProject) -> Result<Json<Value>, 
 }
 
 /// A draft of the caller's with the same requirements, settings and plan.
-pub async fn clone(
-    state: State,
-    owned: OwnedProject,
-) -> Result<(StatusCode, Json<ProjectWire>), ApiError> {
+pub async fn clone(state: State, owned: OwnedProject) -> Result<(StatusCode, Json<ProjectWire>), ApiError> {
     const MARK: &str = " (clone)";
     const NAME_CHARS_MAX: usize = 200;
     let source = &owned.row.project;

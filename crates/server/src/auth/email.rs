@@ -81,8 +81,24 @@ mod tests {
     fn what_is_no_address_is_refused() {
         let long = format!("a@{}.com", "b.".repeat(200));
         for typed in [
-            "", "a", "a@", "@b.com", "a@b@c.com", "a@b", "a b@c.com", "a@b..com", ".a@b.com", "a@-b.com",
-            "a@b.test", "a@localhost", "a@x.local", "a@1.2.3.4", "a\n@b.com", "a@b.com>", "<a@b.com", &long,
+            "",
+            "a",
+            "a@",
+            "@b.com",
+            "a@b@c.com",
+            "a@b",
+            "a b@c.com",
+            "a@b..com",
+            ".a@b.com",
+            "a@-b.com",
+            "a@b.test",
+            "a@localhost",
+            "a@x.local",
+            "a@1.2.3.4",
+            "a\n@b.com",
+            "a@b.com>",
+            "<a@b.com",
+            &long,
             "a@b.com\u{0}",
         ] {
             assert!(normalize(typed).is_err(), "{typed:?}");

@@ -70,7 +70,10 @@ impl Passwords {
 
 /// Argon2id with 19 MiB and two passes: the library's defaults, which a test pins.
 fn make(password: &str) -> Result<String, String> {
-    Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(|e| e.to_string())
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|e| e.to_string())
 }
 
 fn verify(password: &str, hash: &str) -> Check {
@@ -114,7 +117,10 @@ mod tests {
     async fn the_prototypes_hashes_are_right_but_old() {
         let passwords = Passwords::default();
         let hash = bcrypt::hash("correct horse", 4).unwrap();
-        assert_eq!(passwords.check("correct horse".to_owned(), Some(&hash)).await.unwrap(), Check::RightButOld);
+        assert_eq!(
+            passwords.check("correct horse".to_owned(), Some(&hash)).await.unwrap(),
+            Check::RightButOld
+        );
         assert_eq!(passwords.check("wrong".to_owned(), Some(&hash)).await.unwrap(), Check::Wrong);
     }
 }

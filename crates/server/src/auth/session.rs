@@ -89,9 +89,7 @@ pub async fn begin(state: &State, user: &User, label: Option<String>) -> Result<
 }
 
 fn pair(state: &State, user: &UserId, family: &str) -> Result<Pair, ApiError> {
-    let issue = |kind, validity| {
-        state.tokens.issue(kind, user.as_str(), family, None, state.now(), validity)
-    };
+    let issue = |kind, validity| state.tokens.issue(kind, user.as_str(), family, None, state.now(), validity);
     Ok(Pair {
         access: issue(Kind::Access, state.settings.access_token)?,
         refresh: issue(Kind::Refresh, state.settings.refresh_token)?,

@@ -171,7 +171,8 @@ impl Tokens {
         if names_a_key {
             return Err(TokenError::Bad);
         }
-        let claims = decode::<Claims>(token, &self.verify, &self.validation).map_err(|_| TokenError::Bad)?.claims;
+        let claims =
+            decode::<Claims>(token, &self.verify, &self.validation).map_err(|_| TokenError::Bad)?.claims;
         let now_s = now.0.div_euclid(1000);
         let is_in_time = claims.nbf <= now_s + LEEWAY_S
             && claims.iat <= now_s + LEEWAY_S
@@ -292,8 +293,7 @@ mod tests {
 
     #[test]
     fn headers_that_name_keys_or_other_algorithms_are_refused() {
-        let mut header = Header::default();
-        header.kid = Some("../../dev/null".to_owned());
+        let header = Header { kid: Some("../../dev/null".to_owned()), ..Header::default() };
         assert!(tokens().check(Kind::Access, &signed(&header, &claims()), NOW).is_err());
         let token = fresh(Kind::Access);
         let rest = token.split_once('.').unwrap().1;

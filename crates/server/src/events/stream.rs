@@ -52,8 +52,14 @@ struct Reader {
 pub fn frames(listener: Listener) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static {
     let now = Instant::now();
     let last = listener.tail.last();
-    let reader =
-        Reader { listener, last, waiting: VecDeque::new(), quiet_since: now, checked_at: now, is_ended: false };
+    let reader = Reader {
+        listener,
+        last,
+        waiting: VecDeque::new(),
+        quiet_since: now,
+        checked_at: now,
+        is_ended: false,
+    };
     futures::stream::unfold(reader, |mut reader| async move {
         let bytes = reader.next().await?;
         reader.quiet_since = Instant::now();
@@ -137,7 +143,8 @@ impl Reader {
         let project = state.store.find_project(project).await;
         match (user, project) {
             (Ok(Some(user)), Ok(Some(row))) => {
-                let is_theirs = user.role == store::Role::Admin || row.project.owner.as_ref() == Some(&user.id);
+                let is_theirs =
+                    user.role == store::Role::Admin || row.project.owner.as_ref() == Some(&user.id);
                 user.is_active && is_theirs
             }
             _ => false,

@@ -144,9 +144,19 @@ impl Fields {
         let count = text.chars().count();
         let (min, max) = (*chars.start(), *chars.end());
         if count < min {
-            self.wrong(name, "string_too_short", format!("String should have at least {min} characters"), value);
+            self.wrong(
+                name,
+                "string_too_short",
+                format!("String should have at least {min} characters"),
+                value,
+            );
         } else if count > max {
-            self.wrong(name, "string_too_long", format!("String should have at most {max} characters"), value);
+            self.wrong(
+                name,
+                "string_too_long",
+                format!("String should have at most {max} characters"),
+                value,
+            );
         } else if text.contains('\0') {
             self.problem(name, "value_error", "A NUL character has no place in a text");
         }
@@ -273,7 +283,12 @@ impl Fields {
     }
 
     /// One of a few words; may be left out, or null.
-    pub fn opt_word<T>(&mut self, name: &str, allowed: &[&str], parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub fn opt_word<T>(
+        &mut self,
+        name: &str,
+        allowed: &[&str],
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let value = self.take(name).filter(|value| !value.is_null())?;
         let parsed = value.as_str().and_then(parse);
         if parsed.is_none() {

@@ -48,10 +48,14 @@ fn check_encoding(headers: &HeaderMap) -> Result<bool, ApiError> {
     let unsupported = |detail: &'static str| {
         ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     };
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
         return Err(unsupported("Bodies must not be compressed"));
     }
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(too_large());
     }
@@ -81,11 +85,9 @@ async fn read(request: Request) -> Result<Bytes, ApiError> {
                 ApiError::bad_request("bad_body", "The body could not be read")
             })
         }
-        Err(_) => Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "timeout",
-            "The body did not arrive in time",
-        )),
+        Err(_) => {
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The body did not arrive in time"))
+        }
     }
 }
 

@@ -6,8 +6,8 @@ mod fields;
 mod json;
 mod owned;
 
-pub(crate) use actor::{KEY_PREFIX, active_user, identify};
 pub use actor::{Admin, Client, Credential, Person, Signed};
+pub(crate) use actor::{KEY_PREFIX, active_user, identify};
 pub use fields::{Fields, Shape};
 pub use json::{Body, Query};
 pub(crate) use owned::is_id;

@@ -126,4 +126,3 @@ impl FromRequestParts<State> for OwnedCheckpoint {
         Ok(Self { signed, checkpoint })
     }
 }
-

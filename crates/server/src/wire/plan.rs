@@ -54,7 +54,8 @@ pub struct PlannedWire {
 
 impl From<&PlanVersion> for PlannedWire {
     fn from(plan: &PlanVersion) -> Self {
-        let PlanWire { id, version, model_used, prompt_tokens, completion_tokens, cost_usd, plan, .. } = plan.into();
+        let PlanWire { id, version, model_used, prompt_tokens, completion_tokens, cost_usd, plan, .. } =
+            plan.into();
         Self { plan_id: id, version, plan, model_used, prompt_tokens, completion_tokens, cost_usd }
     }
 }

@@ -144,13 +144,14 @@ impl Shape for ListTasks {
         let phase = fields.opt_text("phase", 0..=200);
         let tier_word = fields.opt_text("model_tier", 0..=200);
         let search = fields.opt_text("search", 0..=200).filter(|text| !text.is_empty());
-        let sort = fields.opt_word("sort", &["priority", "created_at", "wave", "status"], |word| match word {
-            "priority" => Some(TaskSort::Priority),
-            "created_at" => Some(TaskSort::CreatedAt),
-            "wave" => Some(TaskSort::Plan),
-            "status" => Some(TaskSort::State),
-            _ => None,
-        });
+        let sort =
+            fields.opt_word("sort", &["priority", "created_at", "wave", "status"], |word| match word {
+                "priority" => Some(TaskSort::Priority),
+                "created_at" => Some(TaskSort::CreatedAt),
+                "wave" => Some(TaskSort::Plan),
+                "status" => Some(TaskSort::State),
+                _ => None,
+            });
         let direction = fields.opt_word("sort_dir", &["asc", "desc"], |word| match word {
             "asc" => Some(Direction::Ascending),
             "desc" => Some(Direction::Descending),

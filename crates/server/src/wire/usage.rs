@@ -73,7 +73,11 @@ impl BudgetWire {
     #[must_use]
     pub fn new(day: (NanoUsd, NanoUsd), month: (NanoUsd, NanoUsd)) -> Self {
         let pct = |(spent, limit): (NanoUsd, NanoUsd)| {
-            if limit <= NanoUsd::ZERO { 0.0 } else { rounded(100.0 * spent.to_dollars() / limit.to_dollars(), 1) }
+            if limit <= NanoUsd::ZERO {
+                0.0
+            } else {
+                rounded(100.0 * spent.to_dollars() / limit.to_dollars(), 1)
+            }
         };
         Self {
             daily_spent_usd: dollars4(day.0),

@@ -183,7 +183,8 @@ async fn tokens_that_are_not_good_are_refused_in_the_contracts_words() {
     }
     let twice = app.request(Method::GET, "/api/auth/me").bearer_auth(&ann.token).bearer_auth(&ann.token);
     assert_eq!(twice.send().await.unwrap().status(), 401);
-    let lower = app.request(Method::GET, "/api/auth/me").header("authorization", format!("bearer {}", ann.token));
+    let lower =
+        app.request(Method::GET, "/api/auth/me").header("authorization", format!("bearer {}", ann.token));
     assert_eq!(lower.send().await.unwrap().status(), 200);
     app.clock.advance_ms(31 * 60 * 1000);
     assert_eq!(me(&app, &ann.token).await, 401);

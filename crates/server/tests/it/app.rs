@@ -10,7 +10,7 @@ use domain::context::ContextBounds;
 use domain::id::{ProjectId, TaskId};
 use domain::model::{Answer, Block, CallError, Delta, ErrorClass, Purpose, Request, StopReason, Usage};
 use domain::policy::Policy;
-use domain::ports::{Clock as _, ModelProvider, Toolbox, Workspaces};
+use domain::ports::{ModelProvider, Toolbox, Workspaces};
 use domain::pricing::PriceTable;
 use domain::routing::{Route, Routes};
 use domain::tool::{FileEntry, ToolContext, ToolOutcome, ToolSpec};
@@ -136,7 +136,6 @@ pub struct App {
     pub model: Arc<Model>,
     pub state: State,
     pub shutdown: CancellationToken,
-    pub served: tokio::task::JoinHandle<std::io::Result<()>>,
     engine: engine::Handle,
     _dir: tempfile::TempDir,
 }
@@ -167,6 +166,7 @@ fn engine_settings(routes: Routes) -> engine::Settings {
         routes,
         prices: PriceTable::builtin(),
         is_simulated: false,
+        concurrency: BTreeMap::new(),
         slots: 4,
         tool_rounds_max: 4,
         is_verification_enabled: false,
@@ -231,10 +231,10 @@ async fn start(settings: ServerSettings, has_provider: bool) -> App {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let shutdown = CancellationToken::new();
-    let served = tokio::spawn(server::serve(listener, state.clone(), shutdown.clone()));
+    tokio::spawn(server::serve(listener, state.clone(), shutdown.clone()));
     let client = Client::builder().no_proxy().build().unwrap();
     let base = format!("http://127.0.0.1:{port}");
-    App { base, port, client, clock, store, model, state, shutdown, served, engine, _dir: dir }
+    App { base, port, client, clock, store, model, state, shutdown, engine, _dir: dir }
 }
 
 /// Somebody who is signed in.
@@ -328,11 +328,6 @@ impl App {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         panic!("project {project} is not {wanted}");
-    }
-
-    /// The clock's time in seconds.
-    pub fn now_s(&self) -> i64 {
-        self.clock.now().0 / 1000
     }
 }
 

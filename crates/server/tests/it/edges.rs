@@ -103,9 +103,7 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     })
     .await;
     let (ann, bob) = (app.register("ann").await, app.register("bob").await);
-    let status = async |token: &str, path: &str| {
-        app.call(Method::GET, path, Some(token), None).await.0
-    };
+    let status = async |token: &str, path: &str| app.call(Method::GET, path, Some(token), None).await.0;
     for _ in 0..3 {
         assert_eq!(status(&ann.token, "/api/projects").await, 200);
     }
@@ -153,7 +151,10 @@ async fn requests_that_are_none_are_refused() {
     for (request, allowed) in [
         (huge.as_str(), &["431"][..]),
         (&long, &["414", "431"]),
-        ("POST /api/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", &["400"]),
+        (
+            "POST /api/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            &["400"],
+        ),
         ("nonsense\r\n\r\n", &["400"]),
     ] {
         let line = raw(&app, request.as_bytes()).await;
@@ -193,4 +194,19 @@ async fn health_answers_while_passwords_are_hashed() {
     };
     let (statuses, ()) = tokio::join!(logins, health);
     assert!(statuses.iter().all(|status| *status == 401));
+}
+
+#[tokio::test]
+async fn what_breaks_inside_is_a_500_that_says_nothing() {
+    let app = app().await;
+    let ann = app.register("ann").await;
+    app.store.close().await;
+    let request = app.request(Method::GET, "/api/projects").bearer_auth(&ann.token);
+    let response = request.header("origin", "http://ui.example").send().await.unwrap();
+    assert_eq!(response.status(), 500);
+    assert_eq!(header(&response, "x-request-id").len(), 12);
+    assert_eq!(header(&response, "access-control-allow-origin"), "http://ui.example");
+    let (_, body) = read(response).await;
+    assert_eq!(body, json!({"detail": "Internal server error", "code": "internal"}));
+    assert_eq!(app.call(Method::GET, "/api/ready", None, None).await.0, 503);
 }

@@ -72,8 +72,7 @@ async fn a_stream_tells_everything_and_ends_with_the_project() {
 
     // What was missed comes again, the same.
     let after = live[0].0;
-    let missed =
-        listen(&app, &id, &ticket(&app, &ann, &id).await, Some(&after.to_string())).await;
+    let missed = listen(&app, &id, &ticket(&app, &ann, &id).await, Some(&after.to_string())).await;
     assert_eq!(frames(missed, usize::MAX).await, live[1..]);
     let all = listen(&app, &id, &ticket(&app, &ann, &id).await, Some("0")).await;
     assert_eq!(frames(all, usize::MAX).await.first().unwrap().1, "project_created");

@@ -98,7 +98,10 @@ async fn settings_that_mean_nothing_are_named() {
     assert_ne!(project["id"], "mine");
     let path = format!("/api/projects/{}", project["id"].as_str().unwrap());
     let (_, changed) = app.patch(&ann, &path, json!({"planning_rigor": "L3"})).await;
-    assert_eq!((&changed["planning_rigor"], &changed["config"]["csproj_path"]), (&json!("L3"), &json!("/etc/passwd")));
+    assert_eq!(
+        (&changed["planning_rigor"], &changed["config"]["csproj_path"]),
+        (&json!("L3"), &json!("/etc/passwd"))
+    );
     let (_, changed) = app.patch(&ann, &path, json!({"config": {"a": 1}})).await;
     assert_eq!((&changed["planning_rigor"], &changed["repo_path"]), (&json!("L2"), &json!("/a/b/c")));
     assert_eq!(app.patch(&ann, &path, json!({"name": null})).await.1["code"], "nothing_to_update");
@@ -129,7 +132,8 @@ async fn bodies_that_are_none_are_told_apart() {
         (big.as_bytes(), json_type, 413, "too_large"),
     ];
     for (body, kind, status, code) in rows {
-        let mut request = app.request(Method::POST, "/api/projects").bearer_auth(&ann.token).body(body.to_vec());
+        let mut request =
+            app.request(Method::POST, "/api/projects").bearer_auth(&ann.token).body(body.to_vec());
         if let Some(kind) = kind {
             request = request.header("content-type", kind);
         }
@@ -140,7 +144,8 @@ async fn bodies_that_are_none_are_told_apart() {
         assert_eq!(found, Some(code), "{shown}: {answer}");
     }
     let packed = app.request(Method::POST, "/api/projects").bearer_auth(&ann.token);
-    let packed = packed.header("content-type", "application/json").header("content-encoding", "gzip").body("x");
+    let packed =
+        packed.header("content-type", "application/json").header("content-encoding", "gzip").body("x");
     assert_eq!(packed.send().await.unwrap().status(), 415);
     // Who is not signed in makes us read nothing.
     let anonymous = app.request(Method::POST, "/api/projects").body("{");
