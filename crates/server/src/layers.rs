@@ -10,13 +10,13 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use tracing::Instrument as _;
 
-use crate::cors;
 use crate::error::ApiError;
 use crate::extract::identify;
 use crate::rate::Subject;
 use crate::router::{Access, Limit, Route};
 use crate::settings::Rate;
 use crate::state::State;
+use crate::{cors, idempotency};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -94,12 +94,14 @@ pub(crate) async fn guard(
     }
     match identity {
         Some(Ok(signed)) => {
+            let user = signed.user.id.clone();
             parts.extensions.insert(signed);
+            let request = Request::from_parts(parts, body);
+            idempotency::once(&state, &route, user.as_str(), request, next).await
         }
-        Some(Err(error)) => return error.into_response(),
-        None => {}
+        Some(Err(error)) => error.into_response(),
+        None => next.run(Request::from_parts(parts, body)).await,
     }
-    next.run(Request::from_parts(parts, body)).await
 }
 
 fn take(state: &State, route: &Route, subject: &Subject) -> Result<(), ApiError> {

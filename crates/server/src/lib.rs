@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod extract;
 mod forecast;
+mod idempotency;
 mod layers;
 mod random;
 mod rate;

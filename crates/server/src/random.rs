@@ -25,6 +25,15 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 
 /// SHA-256 of a text, as hex: how secrets are kept.
 pub(crate) fn sha256(text: &str) -> String {
+    sha256_of(&[text.as_bytes()])
+}
+
+/// SHA-256 of all these, one after the other, as hex.
+pub(crate) fn sha256_of(parts: &[&[u8]]) -> String {
     use sha2::Digest as _;
-    to_hex(&sha2::Sha256::digest(text.as_bytes()))
+    let mut hash = sha2::Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    to_hex(&hash.finalize())
 }

@@ -31,10 +31,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// had their time.
 ///
 /// # Errors
-/// When the listener has no address.
+/// When the listener has no address, or the database cannot be written.
 pub async fn serve(listener: TcpListener, state: State, shutdown: CancellationToken) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     let grace = state.settings.shutdown_grace;
+    // What a dead server was carrying out will never be finished.
+    state.store.clear_unfinished_idempotent().await.map_err(std::io::Error::other)?;
     state.hub.start(state.closing.clone());
     let app = router::router(state.clone());
     let graceful = GracefulShutdown::new();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Bytes, to_bytes};
+use axum::body::{Body as RequestBody, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -26,8 +26,9 @@ impl<T: Shape> FromRequest<State> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &State) -> Result<Self, ApiError> {
-        let is_json = check_encoding(request.headers())?;
-        let bytes = read(request).await?;
+        let (parts, body) = request.into_parts();
+        let is_json = is_json(&parts.headers);
+        let bytes = read_body(&parts.headers, body).await?;
         if bytes.is_empty() {
             return Err(invalid("missing", "Field required", vec![json!("body")]));
         }
@@ -42,26 +43,10 @@ impl<T: Shape> FromRequest<State> for Body<T> {
     }
 }
 
-/// Whether the body says that it is JSON. One that is packed is refused: nothing
-/// of ours sends it, and unpacking is work that a stranger could cause.
-fn check_encoding(headers: &HeaderMap) -> Result<bool, ApiError> {
-    let unsupported = |detail: &'static str| {
-        ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
-    };
-    if headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Err(unsupported("Bodies must not be compressed"));
-    }
-    let declared =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
-        return Err(too_large());
-    }
+fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    Ok(kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
 fn too_large() -> ApiError {
@@ -72,8 +57,24 @@ fn too_large() -> ApiError {
     )
 }
 
-async fn read(request: Request) -> Result<Bytes, ApiError> {
-    let body = request.into_body();
+/// The whole body, within its bounds. One that is packed is refused: nothing of ours
+/// sends it, and unpacking is work that a stranger could cause.
+///
+/// # Errors
+/// 413, 415, 408, or 400 when it broke off.
+pub(crate) async fn read_body(headers: &HeaderMap, body: RequestBody) -> Result<Bytes, ApiError> {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "Bodies must not be compressed",
+        ));
+    }
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: u64| length > BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
     match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => {

@@ -210,3 +210,29 @@ async fn what_breaks_inside_is_a_500_that_says_nothing() {
     assert_eq!(body, json!({"detail": "Internal server error", "code": "internal"}));
     assert_eq!(app.call(Method::GET, "/api/ready", None, None).await.0, 503);
 }
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_not_carried_out_again() {
+    let app = app().await;
+    let (ann, bob) = (app.register("ann").await, app.register("bob").await);
+    let send = |who: &crate::app::Someone, key: &str, name: &str| {
+        let request = app.request(Method::POST, "/api/projects").bearer_auth(&who.token);
+        let body = json!({"name": name, "requirements": "r"});
+        let request = request.header("idempotency-key", key).json(&body);
+        async move { request.send().await.unwrap() }
+    };
+    let first = read(send(&ann, "k1", "one").await).await;
+    assert_eq!(first.0, 201);
+    let again = send(&ann, "k1", "one").await;
+    assert_eq!(header(&again, "idempotent-replayed"), "true");
+    assert_eq!(read(again).await, first);
+    let (status, body) = read(send(&ann, "k1", "two").await).await;
+    assert_eq!((status, body["code"].as_str()), (422, Some("idempotency_mismatch")));
+    assert_ne!(read(send(&bob, "k1", "one").await).await.1["id"], first.1["id"]);
+    assert_eq!(send(&ann, &"k".repeat(256), "one").await.status(), 422);
+    let (_, list) = app.get(&ann, "/api/projects?limit=200").await;
+    assert_eq!(list.as_array().map(Vec::len), Some(2), "ann is an admin and sees bob's too");
+    let invalid = read(send(&ann, "k2", "").await).await;
+    assert_eq!(invalid.0, 422);
+    assert_eq!(read(send(&ann, "k2", "").await).await, invalid);
+}
