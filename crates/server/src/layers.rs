@@ -119,10 +119,13 @@ fn take(state: &State, route: &Route, subject: &Subject) -> Result<(), ApiError>
     })
 }
 
+/// Paths outside `/api` that are no pages either.
+const NO_PAGES: [&str; 4] = ["/docs", "/redoc", "/openapi.json", "/metrics"];
+
 /// What no route answers.
 pub(crate) async fn not_found(request: Request) -> Response {
     let path = request.uri().path();
-    let is_api = path == "/api" || path.starts_with("/api/");
+    let is_api = path == "/api" || path.starts_with("/api/") || NO_PAGES.contains(&path);
     if !is_api && matches!(*request.method(), Method::GET | Method::HEAD) {
         return crate::assets::page(path);
     }

@@ -1,7 +1,5 @@
-//! Fakes, builders and suites for tests; never shipped.
-//!
-//! Depends on `domain` alone, so that every other crate may use it in its tests:
-//! what a fake needs of another crate is passed in.
+//! Fakes, builders and suites for tests; never shipped. Depends on the rules
+//! alone, so that every other crate may use it in its tests.
 
 pub mod check;
 pub mod clock;

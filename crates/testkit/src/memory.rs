@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use domain::attempt::{CallState, LedgerEntry, OperationState, Owner, Step};
-use domain::decide::{Envelope, Knowledge, Stop, decide};
+use domain::decide::{Decision, Envelope, Knowledge, Stop, decide};
 use domain::event::Event;
 use domain::id::{OperationId, ProjectId, TaskId};
 use domain::policy::Policy;
@@ -35,7 +35,19 @@ struct Rows {
     versions: Vec<PublishedFile>,
 }
 
+/// A known bug, put between commands and rules: what a test must find.
+#[derive(Clone, Copy)]
+pub struct Tamper {
+    /// What it is called.
+    pub name: &'static str,
+    /// Another command instead of this one.
+    pub command: fn(&View, &Envelope) -> Option<Envelope>,
+    /// Another decision instead of this one.
+    pub decision: fn(&View, &Envelope, Result<Decision, Stop>) -> Result<Decision, Stop>,
+}
+
 struct Inner {
+    tamper: Option<Tamper>,
     rows: Rows,
     policy: Arc<Policy>,
     ids: Box<dyn IdSource + Send>,
@@ -53,7 +65,14 @@ impl MemoryStore {
     pub fn new(policy: Arc<Policy>, clock: Arc<dyn Clock>, ids: Box<dyn IdSource + Send>) -> Self {
         let view = View { is_complete: true, ..View::default() };
         let rows = Rows { view, ..Rows::default() };
-        Self { inner: Arc::new(Mutex::new(Inner { rows, policy, ids })), clock }
+        Self { inner: Arc::new(Mutex::new(Inner { tamper: None, rows, policy, ids })), clock }
+    }
+
+    /// The same store with a bug in it.
+    #[must_use]
+    pub fn with_tamper(self, tamper: Tamper) -> Self {
+        self.lock().tamper = Some(tamper);
+        self
     }
 
     /// Rules that decisions are made by from now on.
@@ -245,7 +264,16 @@ impl Inner {
         let mut answers = Vec::with_capacity(commands.len());
         for envelope in commands {
             let knowledge = Knowledge { now, policy: &self.policy, ids: &mut *self.ids };
-            match decide(&self.rows.view, envelope, knowledge) {
+            let decided = match self.tamper {
+                None => decide(&self.rows.view, envelope, knowledge),
+                Some(tamper) => {
+                    let other = (tamper.command)(&self.rows.view, envelope);
+                    let envelope = other.as_ref().unwrap_or(envelope);
+                    let decided = decide(&self.rows.view, envelope, knowledge);
+                    (tamper.decision)(&self.rows.view, envelope, decided)
+                }
+            };
+            match decided {
                 Ok(decision) => {
                     self.rows.write(decision.changes);
                     answers.push(Ok(Applied { outcome: decision.outcome, follow_ups: decision.follow_ups }));

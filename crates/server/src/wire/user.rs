@@ -176,6 +176,9 @@ pub struct NewKeyWire {
     pub expires_at: Option<f64>,
 }
 
+/// Longest password, in characters: what signing in takes.
+const PASSWORD_CHARS_MAX: usize = 128;
+
 fn read_email(fields: &mut Fields) -> String {
     let text = fields.text("email", 0..=1_000);
     if fields.is_wrong() {
@@ -203,7 +206,7 @@ pub struct Register {
 impl Shape for Register {
     fn read(fields: &mut Fields) -> Self {
         let email = read_email(fields);
-        let password = fields.secret("password", 8..=1_000);
+        let password = fields.secret("password", 8..=PASSWORD_CHARS_MAX);
         let display_name = fields.text_or_empty("display_name", 200);
         if !display_name.is_empty() {
             fields.check_line("display_name", &display_name);
@@ -222,7 +225,7 @@ pub struct Login {
 
 impl Shape for Login {
     fn read(fields: &mut Fields) -> Self {
-        Self { email: read_email(fields), password: fields.secret("password", 0..=128) }
+        Self { email: read_email(fields), password: fields.secret("password", 0..=PASSWORD_CHARS_MAX) }
     }
 }
 
@@ -249,8 +252,8 @@ pub struct ChangePassword {
 impl Shape for ChangePassword {
     fn read(fields: &mut Fields) -> Self {
         Self {
-            current: fields.secret("current_password", 0..=1_000),
-            new: fields.secret("new_password", 8..=1_000),
+            current: fields.secret("current_password", 0..=PASSWORD_CHARS_MAX),
+            new: fields.secret("new_password", 8..=PASSWORD_CHARS_MAX),
         }
     }
 }
