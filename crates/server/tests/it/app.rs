@@ -31,6 +31,8 @@ pub enum Mode {
     Prose,
     /// Refuses tasks for good.
     Refusing,
+    /// Breaks down at every task.
+    Broken,
     /// Never answers.
     Silent,
 }
@@ -53,6 +55,9 @@ impl ModelProvider for Model {
             (Mode::Prose, Purpose::Planning) => "I would rather not.".to_owned(),
             (Mode::Refusing, Purpose::Execution) => {
                 return Err(CallError::new(ErrorClass::BadRequest, "not like this"));
+            }
+            (Mode::Broken, Purpose::Execution) => {
+                return Err(CallError::new(ErrorClass::Overloaded, "too much to do"));
             }
             (_, Purpose::Planning) => plan().to_string(),
             _ => "Done: grüße.".to_owned(),

@@ -169,3 +169,45 @@ async fn a_failed_task_fails_its_project_and_can_be_retried() {
     let (_, checkpoints) = app.get(&ann, &format!("/api/checkpoints/project/{id}?resolved=true")).await;
     assert_eq!(checkpoints, json!([]));
 }
+
+#[tokio::test]
+async fn a_person_answers_when_all_tries_are_used_up() {
+    let app = app().await;
+    let (admin, ann) = (app.register("admin").await, app.register("ann").await);
+    let (id, tasks) = app.ready_project(&ann).await;
+    app.set_mode(Mode::Broken).await;
+    app.post(&ann, &format!("/api/projects/{id}/execute"), json!({})).await;
+    let mut tries = 0;
+    let path = format!("/api/checkpoints/project/{id}");
+    let open = loop {
+        let (status, open) = app.get(&ann, &path).await;
+        assert_eq!(status, 200, "{open}");
+        if open[0].is_object() {
+            break open;
+        }
+        tries += 1;
+        assert!(tries < 200, "nobody was asked");
+        // Waits are in the clock's time; the engine looks again by itself.
+        app.clock.advance_ms(5_000);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(open[0]["checkpoint_type"], "retry_exhausted");
+    assert_eq!(open[0]["task_id"], json!(tasks[0]));
+    assert!(open[0]["attempts"][0]["timestamp"].is_number());
+    let (_, task) = app.get(&ann, &format!("/api/tasks/{}", tasks[0])).await;
+    assert_eq!((&task["status"], &task["waiting_for"]["reason"]), (&json!("needs_review"), &json!("person")));
+
+    let one = format!("/api/checkpoints/{}", open[0]["id"].as_str().unwrap());
+    let stranger = app.register("stranger").await;
+    assert_eq!(app.get(&stranger, &one).await.0, 403);
+    assert_eq!(app.get(&admin, &one).await.0, 200);
+    app.set_mode(Mode::Good).await;
+    let answer = json!({"action": "retry", "guidance": "once more", "gotcha": "it rains"});
+    let (status, resolved) = app.post(&ann, &format!("{one}/resolve"), answer.clone()).await;
+    assert_eq!(status, 200, "{resolved}");
+    assert!(resolved["response"].as_str().unwrap().contains("once more"));
+    let (status, again) = app.post(&ann, &format!("{one}/resolve"), answer).await;
+    assert_eq!((status, again["code"].as_str()), (400, Some("conflict_state")));
+    assert_eq!(app.get(&ann, &path).await.1, json!([]));
+    app.wait_for(&ann, &id, "completed").await;
+}
