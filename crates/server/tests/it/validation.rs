@@ -215,3 +215,71 @@ async fn search_takes_its_text_as_it_is() {
         assert_eq!((status, tasks.as_array().map(Vec::len)), (200, Some(count)), "{query} {tasks}");
     }
 }
+
+#[tokio::test]
+async fn nothing_that_is_sent_anywhere_is_a_500() {
+    let app = app().await;
+    let ann = app.register("ann").await;
+    let (id, tasks) = app.ready_project(&ann).await;
+    let values = [
+        Value::Null,
+        json!(true),
+        json!(-1),
+        json!(1.5),
+        json!(1e300),
+        json!(18_446_744_073_709_551_615u64),
+        json!(""),
+        json!("\u{0}\u{feff}\u{202e}\u{1f600}"),
+        json!("9".repeat(400)),
+        json!([]),
+        json!([[null, {}, "x"]]),
+        json!({"a": {"b": [1]}}),
+    ];
+    let names = [
+        "name",
+        "requirements",
+        "config",
+        "planning_rigor",
+        "repo_path",
+        "git_base_branch",
+        "title",
+        "description",
+        "model_tier",
+        "priority",
+        "max_tokens",
+        "action",
+        "feedback",
+        "guidance",
+        "gotcha",
+        "task_ids",
+        "scopes",
+        "expires_in_days",
+        "email",
+        "password",
+        "display_name",
+        "refresh_token",
+        "role",
+        "is_active",
+        "current_password",
+        "new_password",
+    ];
+    let routes = server::routes(app.state.clone());
+    let is_harmless = |path: &str| !path.ends_with("/logout") && !path.ends_with("/plan");
+    for route in routes.iter().filter(|route| is_harmless(route.path)) {
+        let path = route.path.replace("{project_id}", &id).replace("{task_id}", &tasks[0]);
+        let path = path.replace(['{', '}'], "");
+        if route.method == Method::GET {
+            let query = "limit=%00&offset=1e9&days=x&status=%ff&sort=&wave=-0&resolved=2&after=-1&token=%27";
+            let (status, body) =
+                app.call(Method::GET, &format!("{path}?{query}"), Some(&ann.token), None).await;
+            assert!(status < 500, "{path} {body}");
+        } else if route.method != Method::DELETE {
+            for value in &values {
+                let body: Value = names.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
+                let (status, answer) =
+                    app.call(route.method.clone(), &path, Some(&ann.token), Some(body)).await;
+                assert!(status < 500, "{} {path} {value}: {answer}", route.method);
+            }
+        }
+    }
+}
