@@ -1,0 +1,12 @@
+//! The server as its clients see it: real sockets, real database, a model that
+//! does as it is told.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
+
+mod accounts;
+mod app;
+mod edges;
+mod life;
+mod ownership;
+mod streams;
+mod validation;
