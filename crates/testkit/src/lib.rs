@@ -1,1 +1,5 @@
-//! Being written.
+//! Fakes and builders for tests; never shipped.
+//!
+//! Depends on `domain` alone: what a fake needs of another crate is passed in.
+
+pub mod fake_provider;
