@@ -27,6 +27,7 @@ pub mod refusal;
 pub mod requirement;
 pub mod retry;
 pub mod routing;
+pub mod share;
 pub mod task;
 pub mod time;
 pub mod tool;
