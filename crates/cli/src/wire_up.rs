@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::actor::Actor;
 use domain::budget::Limits;
 use domain::context::ContextBounds;
+use domain::decide::{Command, Envelope, FollowUp, Outcome};
+use domain::id::ProjectId;
 use domain::policy::Policy;
-use domain::ports::Clock as _;
+use domain::ports::{Clock as _, ProjectStore as _, Workspaces as _};
 use domain::pricing::{PriceOverride, PriceOverrideStep, PriceTable};
 use domain::project::Dispatch;
 use domain::routing::{ANTHROPIC, OLLAMA, Route, Routes, SIMULATED, Tier};
@@ -237,6 +240,36 @@ impl Setup {
         let ollama = Ollama::new(settings)
             .map_err(|error| Failure::usage(format!("ollama.hosts cannot be used: {error}")))?;
         Ok(Some(ollama))
+    }
+}
+
+impl Place {
+    /// The folder with the published files of a project.
+    #[must_use]
+    pub fn files_of(&self, project: &ProjectId) -> PathBuf {
+        self.data_dir.join("projects").join(project.as_str()).join("files")
+    }
+
+    /// Applies a person's command beside whatever engine runs, and does what
+    /// follows from it for files; the rest an engine finds in the database.
+    ///
+    /// # Errors
+    /// A refusal, or the store's failure.
+    pub async fn apply(&self, command: Command) -> Result<Outcome, Failure> {
+        let envelope = Envelope { actor: Actor::Shell, command };
+        let applied = self.store.apply(vec![envelope]).await.pop();
+        let applied = applied.ok_or_else(|| Failure::error("the store gave no answer"))??;
+        for follow_up in &applied.follow_ups {
+            let done = match follow_up {
+                FollowUp::Publish(project, entries) => self.files.publish(project, entries).await,
+                FollowUp::Discard(project, task) => self.files.discard(project, task).await,
+                _ => Ok(()),
+            };
+            if let Err(error) = done {
+                say(&format!("warning: files could not be put in place ({error}); the next start tries again"));
+            }
+        }
+        Ok(applied.outcome)
     }
 }
 
