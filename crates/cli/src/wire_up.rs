@@ -142,12 +142,17 @@ impl Setup {
         self.open().await
     }
 
-    /// Starts the engine on an open data folder, with this many slots if given.
+    /// Starts the engine on an open and locked data folder, with this many slots if
+    /// given.
     ///
     /// # Errors
-    /// When another engine has the folder, or a provider's settings are wrong.
-    pub async fn start(&self, place: &Place, slots: Option<usize>) -> Result<Running, Failure> {
-        let lock = lock(&place.data_dir).await?;
+    /// When a provider's settings are wrong or the database cannot be read.
+    pub async fn start(
+        &self,
+        place: &Place,
+        lock: EngineLock,
+        slots: Option<usize>,
+    ) -> Result<Running, Failure> {
         let (toolbox, left_out) = Registry::new(file_tools(&place.files));
         for tool in left_out {
             tracing::error!(name = tool.name, reason = tool.reason, "a tool was left out");
@@ -279,7 +284,11 @@ pub fn now() -> Timestamp {
     SystemClock.now()
 }
 
-async fn lock(data_dir: &Path) -> Result<EngineLock, Failure> {
+/// Takes the data folder for an engine.
+///
+/// # Errors
+/// When another engine has it, which is named.
+pub async fn lock(data_dir: &Path) -> Result<EngineLock, Failure> {
     let mut tries = 1;
     loop {
         match EngineLock::acquire(data_dir, now()) {
