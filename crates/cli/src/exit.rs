@@ -141,3 +141,9 @@ impl From<LockError> for Failure {
         Self::error(error.to_string())
     }
 }
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}

@@ -53,11 +53,14 @@ pub async fn follow(session: &mut Session<'_>) -> Result<End, Failure> {
         match project.state {
             ProjectState::Executing => {}
             ProjectState::Paused => {
-                // A person's pause lets calls in flight finish: they are worth waiting for.
-                session.handle().drain();
-                session.handle().stopped().await;
-                show_events(session).await?;
-                return Ok(End::Paused(project.pause_reason.unwrap_or(PauseReason::Person)));
+                let reason = project.pause_reason.unwrap_or(PauseReason::Person);
+                if reason != PauseReason::Wave {
+                    // Calls in flight may finish: they are worth waiting for.
+                    session.handle().drain();
+                    session.handle().stopped().await;
+                    show_events(session).await?;
+                }
+                return Ok(End::Paused(reason));
             }
             _ => return Ok(End::Ended),
         }
@@ -137,13 +140,6 @@ pub async fn show_events(session: &mut Session<'_>) -> Result<(), Failure> {
 /// # Errors
 /// When the database cannot be read or standard output is gone.
 pub async fn watch_a_moment(session: &mut Session<'_>) -> Result<(), Failure> {
-    let mut changed = session.place.store.changed();
-    let mut live = session.handle().live();
-    // What was committed before the subscription is not announced again.
-    let last = session.place.store.last_event_seq(&session.project).await?;
-    if last > session.seen {
-        return show_events(session).await;
-    }
     let soft = session.lifecycle.soft.clone();
     let quiet = tokio::time::sleep(LOOK);
     tokio::pin!(quiet);
@@ -156,7 +152,7 @@ pub async fn watch_a_moment(session: &mut Session<'_>) -> Result<(), Failure> {
                 break;
             }
             () = soft.cancelled() => break,
-            change = changed.recv() => match change {
+            change = session.changed.recv() => match change {
                 Ok(project) if project != session.project => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => {
                     tokio::time::sleep(GATHER).await;
@@ -164,7 +160,7 @@ pub async fn watch_a_moment(session: &mut Session<'_>) -> Result<(), Failure> {
                 }
                 Err(RecvError::Closed) => return Err(Failure::error("the database was closed")),
             },
-            delta = live.recv() => {
+            delta = session.live.recv() => {
                 if let Ok(delta) = delta
                     && delta.project == session.project
                 {
@@ -173,7 +169,7 @@ pub async fn watch_a_moment(session: &mut Session<'_>) -> Result<(), Failure> {
             }
         }
     }
-    while let Ok(delta) = live.try_recv() {
+    while let Ok(delta) = session.live.try_recv() {
         if delta.project == session.project {
             session.view.live(&delta);
         }

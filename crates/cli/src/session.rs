@@ -14,9 +14,10 @@ use domain::id::{OperationId, PlanId, ProjectId};
 use domain::money::NanoUsd;
 use domain::plan::PlanVersion;
 use domain::project::{PauseReason, Project, ProjectState};
-use engine::{Handle, PlanEnd};
+use engine::{Handle, LiveDelta, PlanEnd};
 use serde_json::json;
 use store::ProjectListRow;
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use crate::ask;
@@ -55,6 +56,10 @@ pub struct Session<'s> {
     pub(crate) project: ProjectId,
     pub(crate) view: View,
     pub(crate) is_interactive: bool,
+    /// Projects that have new events.
+    pub(crate) changed: broadcast::Receiver<ProjectId>,
+    /// Live text.
+    pub(crate) live: broadcast::Receiver<LiveDelta>,
     /// Number of the last event that was shown.
     pub(crate) seen: u64,
     wishes: Wishes,
@@ -79,7 +84,9 @@ impl<'s> Session<'s> {
         let lifecycle = Lifecycle::watch()?;
         let lock = crate::wire_up::lock(&place.data_dir).await?;
         let set_aside = set_aside(place, &project).await?;
+        let changed = place.store.changed();
         let running = setup.start(place, lock, wishes.slots).await?;
+        let live = running.handle.live();
         let view = View::new(wishes.is_json);
         let is_interactive = ask::is_interactive() && !wishes.is_json;
         Ok(Self {
@@ -90,6 +97,8 @@ impl<'s> Session<'s> {
             project,
             view,
             is_interactive,
+            changed,
+            live,
             seen,
             wishes,
             since: Instant::now(),
