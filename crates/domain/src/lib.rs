@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod decide;
 pub mod event;
 pub mod forecast;
+pub mod governor;
 pub mod graph;
 pub mod id;
 pub mod invariants;

@@ -8,7 +8,7 @@ use domain::attempt::OperationState;
 use domain::decide::{BeginPlanning, Command, Envelope, ReviewTask};
 use domain::id::{OperationId, PlanId, TaskId};
 use domain::model::{Message, ToolDefinition};
-use domain::ports::{Applied, ProjectStore, StoreError};
+use domain::ports::{Applied, StoreError};
 use domain::pricing::PriceTiers;
 use domain::project::Project;
 use domain::refusal::{Code, Refusal};
@@ -175,6 +175,12 @@ impl Handle {
     #[must_use]
     pub fn settings(&self) -> &crate::settings::Settings {
         &self.engine.settings
+    }
+
+    /// Providers that seem to be down.
+    #[must_use]
+    pub fn broken_providers(&self) -> Vec<String> {
+        self.engine.places.broken()
     }
 
     /// Looks for work that another process may have made.

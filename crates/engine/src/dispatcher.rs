@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cuts::Cuts;
 use crate::deps::{Deps, Providers, SharedIds};
 use crate::live::Live;
+use crate::places::Places;
 use crate::publish::Gates;
 use crate::queue::LocalQueue;
 use crate::settings::Settings;
@@ -46,8 +47,9 @@ pub(crate) struct Engine {
     pub(crate) cuts: Cuts,
     pub(crate) gates: Gates,
     pub(crate) requirements: crate::commands::RequirementCache,
+    pub(crate) places: Arc<Places>,
     /// Something may be ready.
-    wake: Notify,
+    pub(crate) wake: Arc<Notify>,
     /// Money was freed since the feeder last asked.
     money_freed: std::sync::atomic::AtomicBool,
     /// The earliest instant somebody asked to be woken at.
@@ -86,7 +88,8 @@ pub async fn start(deps: Deps) -> Result<Handle, StoreError> {
         cuts: Cuts::default(),
         gates: Gates::default(),
         requirements: crate::commands::RequirementCache::default(),
-        wake: Notify::new(),
+        places: Arc::new(Places::new(deps.settings.concurrency.clone())),
+        wake: Arc::new(Notify::new()),
         money_freed: false.into(),
         wake_at: AtomicI64::new(i64::MAX),
         progress: watch::Sender::new(0),
@@ -257,6 +260,7 @@ impl Dispatcher {
             match self.next().await {
                 Woken::Look | Woken::Tick => self.is_hungry = true,
                 Woken::Taken(deliveries) => {
+                    self.engine.places.filled(deliveries.len());
                     for delivery in deliveries {
                         self.start_worker(delivery);
                     }
@@ -271,7 +275,7 @@ impl Dispatcher {
     }
 
     async fn next(&mut self) -> Woken {
-        let free = self.slots.saturating_sub(self.workers.len());
+        let free = self.engine.places.worth_filling(self.slots.saturating_sub(self.workers.len()));
         let pause = self.pause();
         let engine = Arc::clone(&self.engine);
         tokio::select! {
@@ -309,6 +313,9 @@ impl Dispatcher {
             Ok(offers) => {
                 // A full answer may not be all there is.
                 self.is_hungry = offers.len() >= limit;
+                if offers.is_empty() {
+                    engine.places.all_served();
+                }
                 engine.queue.offer(offers).await;
             }
             Err(error) => tracing::error!(%error, "ready work could not be read"),

@@ -24,6 +24,7 @@ mod deps;
 mod dispatcher;
 mod forecast;
 mod live;
+mod places;
 mod planner;
 mod publish;
 mod queue;

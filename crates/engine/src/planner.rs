@@ -12,11 +12,11 @@ use domain::model::{Answer, Message, Purpose, StopReason, Usage};
 use domain::money::NanoUsd;
 use domain::plan::parse::{PlanRules, parse, repair_text};
 use domain::plan::{Plan, Rigor, wire};
-use domain::ports::{Offer, OperationRows, ProjectStore, Work, WorkQueue};
+use domain::ports::{Offer, OperationRows, Work, WorkQueue};
 use domain::refusal::Refusal;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{call_model, settle};
+use crate::call::{call_model, settle, take_place};
 use crate::dispatcher::Engine;
 use crate::live::LiveDelta;
 use crate::request::{Prepared, Shape, Told, prepare};
@@ -137,8 +137,7 @@ impl Planning<'_> {
 
     fn next(&self) -> Result<Next, Stopped> {
         let mut messages = Vec::new();
-        let mut answers = 0;
-        for step in &self.steps {
+        for (earlier, step) in self.steps.iter().enumerate() {
             if let Some(note) = &step.note {
                 messages.push(Message::user(note.to_string()));
             }
@@ -147,17 +146,16 @@ impl Planning<'_> {
             };
             let answer: Answer = read_json(result)
                 .ok_or_else(|| Stopped::Store(format!("planning step {} cannot be read", step.seq)))?;
-            answers += 1;
             let problem = match self.read(&answer) {
                 Ok(plan) => return Ok(Next::Store(Box::new(plan))),
                 Err(problem) => problem,
             };
-            let is_last = step.seq as usize == self.steps.len();
+            let is_last = earlier + 1 == self.steps.len();
             if !is_last {
                 messages.push(Message::assistant(answer.content));
                 continue;
             }
-            let Some(repair) = problem.repair.filter(|_| answers < ANSWERS_MAX) else {
+            let Some(repair) = problem.repair.filter(|_| earlier + 1 < ANSWERS_MAX) else {
                 return Ok(Next::Fail { code: problem.code, message: problem.message });
             };
             let note: Arc<str> = repair.into();
@@ -209,7 +207,13 @@ impl Planning<'_> {
     }
 
     /// Begins, sends and books one call; the journal has its answer afterwards.
-    async fn ask(&mut self, prepared: Prepared) -> Result<(), Stopped> {
+    async fn ask(&mut self, mut prepared: Prepared) -> Result<(), Stopped> {
+        if let Err(no_place) = take_place(self.engine, &mut prepared) {
+            let now = self.engine.clock.now();
+            let until = no_place.wait.wake_at.unwrap_or(now);
+            offer_later(self.engine, &self.operation.id, Duration::from_millis(until.ms_since(now)));
+            return Err(Stopped::Waiting);
+        }
         let owner = Owner::Operation(self.operation.id.clone());
         let begin = Command::BeginCall(BeginCall { owner, fence: 0, call: prepared.next.clone() });
         match self.engine.apply_one(Envelope::engine(begin)).await?.outcome {
@@ -225,7 +229,7 @@ impl Planning<'_> {
         }
         let (project, operation) = (self.project.id.clone(), self.operation.id.clone());
         let live = &self.engine.live;
-        let end = call_model(self.engine, &prepared, &self.cut, |text| {
+        let end = call_model(self.engine, &mut prepared, &self.cut, |text| {
             live.send(|| LiveDelta {
                 project: project.clone(),
                 task: None,

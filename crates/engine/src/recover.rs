@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use domain::decide::{Command, Envelope};
-use domain::ports::{Offer, ProjectStore, StoreError, Work, WorkQueue, Workspaces};
+use domain::ports::{Offer, StoreError, Work, WorkQueue};
 
 use crate::dispatcher::Engine;
 

@@ -97,7 +97,20 @@ pub(crate) struct Prepared {
     pub(crate) request: Request,
     pub(crate) provider: Arc<str>,
     pub(crate) next: NextCall,
+    /// The place it was given at its provider.
+    pub(crate) place: Option<crate::places::Place>,
 }
+
+impl Prepared {
+    /// What an allowance is asked for: about the prompt's tokens, and the bound of
+    /// the answer's.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        (self.next.input_upper / BYTES_PER_TOKEN, u64::from(self.next.max_tokens))
+    }
+}
+
+/// Bytes a token has, about. Only for allowances; money uses the upper bound.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// What a request is for, besides what it says.
 pub(crate) struct Shape {
@@ -141,7 +154,7 @@ pub(crate) fn prepare(told: &Told, conversation: Vec<Message>, shape: Shape) -> 
         purpose: shape.purpose,
         timeout_ms: shape.timeout_ms,
     };
-    Prepared { request, provider: Arc::clone(&told.provider), next }
+    Prepared { request, provider: Arc::clone(&told.provider), next, place: None }
 }
 
 /// Turns must alternate: two user messages in a row become one.

@@ -1,5 +1,6 @@
 //! What the engine is told of the configuration.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::context::ContextBounds;
@@ -20,6 +21,9 @@ pub struct Settings {
     pub prices: PriceTable,
     /// Whether every call goes to the simulated model.
     pub is_simulated: bool,
+    /// Calls in flight to begin with, by provider. One that is not here has no
+    /// bound of its own.
+    pub concurrency: BTreeMap<String, u32>,
     /// Tasks that may run at once.
     pub slots: usize,
     /// Most rounds of tool calls in one attempt.

@@ -10,7 +10,7 @@ use domain::decide::{
 };
 use domain::id::{CallId, ProjectId, TaskId};
 use domain::model::{Answer, Block, Message, Purpose, Role, StopReason};
-use domain::ports::{ProjectStore, StoreError, TaskRows, Work, Workspaces};
+use domain::ports::{StoreError, TaskRows, Work};
 use domain::refusal::{Code, Refusal};
 use domain::routing::{OLLAMA, Route, Routes, SIMULATED};
 use domain::task::{TaskState, Wait, WaitReason};
@@ -19,7 +19,7 @@ use domain::turn::{self, Bounds, Move, ToolRequest};
 use domain::{prompt, turn::files_written};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{call_model, settle};
+use crate::call::{NoPlace, call_model, settle, take_place};
 use crate::context;
 use crate::dispatcher::Engine;
 use crate::live::{LiveDelta, LiveText};
@@ -184,7 +184,15 @@ impl<'e> Worker<'e> {
             (None, Vec::new())
         };
         let first = match self.next_move()? {
-            Move::Call { messages, note } => Some(self.prepare_turn(messages, note)?),
+            Move::Call { messages, note } => {
+                let mut prepared = self.prepare_turn(messages, note)?;
+                match take_place(self.engine, &mut prepared) {
+                    Ok(()) => Some(prepared),
+                    // The end of a call offers it again; nothing needs to be written.
+                    Err(no_place) if no_place.is_busy => return Err(Stopped::Waiting),
+                    Err(no_place) => return self.give_back(Some(no_place)).await.map(|_| ()),
+                }
+            }
             _ => None,
         };
         let claim = ClaimTask {
@@ -243,7 +251,7 @@ impl<'e> Worker<'e> {
     }
 
     /// Sends a call, books it and carries out what follows, in one transaction.
-    async fn ask(&mut self, prepared: Prepared, seq: u32) -> Result<bool, Stopped> {
+    async fn ask(&mut self, mut prepared: Prepared, seq: u32) -> Result<bool, Stopped> {
         let (project, task) = (self.place.project.clone(), self.place.task.clone());
         let live = &self.engine.live;
         let say = |text: LiveText| {
@@ -257,7 +265,7 @@ impl<'e> Worker<'e> {
         if prepared.next.purpose == Purpose::Execution {
             say(LiveText::Turn(seq));
         }
-        let end = call_model(self.engine, &prepared, &self.cut, say).await;
+        let end = call_model(self.engine, &mut prepared, &self.cut, say).await;
         let settled = |end| settle(self.engine, &prepared.next.id, self.place.fence, end);
         match end {
             CallEnd::Answered(answer) => {
@@ -323,7 +331,7 @@ impl<'e> Worker<'e> {
             let ran = tools::run(self.engine, &self.place, &allowed, request, &self.cut).await;
             let (command, outcome) = match ran {
                 Ok(ran) => ran,
-                Err(Stopped::Cut) => return self.give_back().await,
+                Err(Stopped::Cut) => return self.give_back(None).await,
                 Err(stopped) => return Err(stopped),
             };
             self.note_result(request.seq, &outcome);
@@ -345,18 +353,18 @@ impl<'e> Worker<'e> {
     }
 
     /// Puts the task back as it is; its journal goes on later.
-    async fn give_back(&self) -> Result<bool, Stopped> {
-        self.engine.apply_one(self.put_back()).await?;
+    async fn give_back(&self, no_place: Option<NoPlace>) -> Result<bool, Stopped> {
+        self.engine.apply_one(self.put_back(no_place)).await?;
         Err(Stopped::Waiting)
     }
 
-    fn put_back(&self) -> Envelope {
-        Envelope::engine(Command::PutBack(PutBack {
-            task: self.place.task.clone(),
-            fence: self.place.fence,
-            wait: None,
-            message: None,
-        }))
+    fn put_back(&self, no_place: Option<NoPlace>) -> Envelope {
+        let (wait, message) = match no_place {
+            Some(NoPlace { wait, message, .. }) => (Some(wait), Some(message.into())),
+            None => (None, None),
+        };
+        let (task, fence) = (self.place.task.clone(), self.place.fence);
+        Envelope::engine(Command::PutBack(PutBack { task, fence, wait, message }))
     }
 
     /// Applies `first` and the commands of the move in one transaction. True when
@@ -383,7 +391,7 @@ impl<'e> Worker<'e> {
                     _ => {}
                 },
                 Err(StoreError::Refused(refusal)) if refusal.code == Code::NotExecuting => {
-                    return self.give_back().await;
+                    return self.give_back(None).await;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -409,11 +417,11 @@ impl<'e> Worker<'e> {
     fn commands_for(&mut self, next: Move) -> Result<(Vec<Envelope>, Then), Stopped> {
         let end = match next {
             Move::Call { .. } | Move::Judge { .. } if self.engine.drain.is_cancelled() => {
-                return Ok((vec![self.put_back()], Then::End));
+                return Ok((vec![self.put_back(None)], Then::End));
             }
             Move::Call { messages, note } => {
                 let prepared = self.prepare_turn(messages, note)?;
-                return Ok((vec![self.begin(&prepared)], Then::Call(Box::new(prepared))));
+                return Ok(self.begin_or_wait(Vec::new(), prepared));
             }
             Move::RunTools(tools) => return Ok((Vec::new(), Then::Tools(tools))),
             Move::Judge { output } => return self.judge(output),
@@ -470,8 +478,22 @@ impl<'e> Worker<'e> {
             commands.push(self.finish(TaskEnd::Verify { output }));
             self.is_verifying = true;
         }
-        commands.push(self.begin(&prepared));
-        Ok((commands, Then::Call(Box::new(prepared))))
+        Ok(self.begin_or_wait(commands, prepared))
+    }
+
+    /// Begins the call where its provider has a place, else puts the task back
+    /// until it has.
+    fn begin_or_wait(&self, mut commands: Vec<Envelope>, mut prepared: Prepared) -> (Vec<Envelope>, Then) {
+        match take_place(self.engine, &mut prepared) {
+            Ok(()) => {
+                commands.push(self.begin(&prepared));
+                (commands, Then::Call(Box::new(prepared)))
+            }
+            Err(no_place) => {
+                commands.push(self.put_back(Some(no_place)));
+                (commands, Then::End)
+            }
+        }
     }
 
     fn prepare_turn(&self, messages: Vec<Message>, note: Option<Arc<str>>) -> Result<Prepared, Stopped> {

@@ -3,7 +3,6 @@
 use domain::attempt::{StepState, idempotency_key};
 use domain::decide::{Command, Envelope, FinishTool, ToolStep};
 use domain::id::TaskId;
-use domain::ports::Toolbox;
 use domain::tool::{ToolClass, ToolContext, ToolOutcome};
 use domain::turn::ToolRequest;
 use tokio_util::sync::CancellationToken;

@@ -24,10 +24,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use domain::model::{Answer, Block, CallError, RateLimits, Request, StopReason, Usage};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 pub use bill::{Bill, Recorded};
 pub use script::{Dialect, Fault, Kind, Reply, Seen};

@@ -16,6 +16,9 @@ const BYTES_PER_TOKEN: usize = 4;
 /// Shortest prompt that is cached.
 const CACHE_MIN_TOKENS: u64 = 1024;
 
+/// How context is told from a task.
+const CONTEXT: &str = "<context kind=";
+
 /// What one part of the mind says.
 pub(super) struct Said {
     /// In order.
@@ -68,12 +71,12 @@ pub fn brain(request: &Request) -> Result<Answer, CallError> {
 /// How much longer a request is asked to take, in milliseconds (`slow`, `plan_slow`).
 #[must_use]
 pub fn extra_latency_ms(request: &Request) -> u64 {
-    let key = match request.purpose {
-        Purpose::Planning => "plan_slow",
-        Purpose::Execution => "slow",
+    let (text, key) = match request.purpose {
+        Purpose::Planning => (first_text(request), "plan_slow"),
+        Purpose::Execution => (task_text(request).to_owned(), "slow"),
         _ => return 0,
     };
-    Directives::of(&first_text(request)).number(key).unwrap_or(0)
+    Directives::of(&text).number(key).unwrap_or(0)
 }
 
 /// The failure a directive asks for.
@@ -128,7 +131,19 @@ pub(super) fn fingerprint(request: &Request) -> u64 {
     digest.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
-/// The texts of the first message: the task, or what to plan or judge.
+/// The task's description: the first text of the first message that is not context.
+/// Context quotes requirements and outputs, whose directives are about other tasks.
+pub(super) fn task_text(request: &Request) -> &str {
+    let blocks = request.messages.first().map(|message| message.content.as_slice()).unwrap_or_default();
+    let mut texts = blocks.iter().filter_map(|block| match block {
+        Block::Text { text } => Some(text.as_str()),
+        Block::ToolUse { .. } | Block::ToolResult { .. } | Block::Opaque { .. } => None,
+    });
+    let first = texts.next().unwrap_or("");
+    if first.contains(CONTEXT) { texts.next().unwrap_or(first) } else { first }
+}
+
+/// The texts of the first message: context and task, or what to plan or judge.
 pub(super) fn first_text(request: &Request) -> String {
     request.messages.first().map(texts).unwrap_or_default()
 }

@@ -66,7 +66,7 @@ pub(super) fn summary(request: &Request) -> Said {
 fn subject(text: &str) -> String {
     let named = text.lines().find_map(|line| {
         let (label, rest) = line.split_once(':')?;
-        (label.to_lowercase().contains("title") && !rest.trim().is_empty()).then(|| title(rest))
+        (label.trim() == "Task" && !rest.trim().is_empty()).then(|| shorten(rest.trim(), 80))
     });
     named.unwrap_or_else(|| title(text))
 }

@@ -37,6 +37,7 @@
 
 mod brain;
 mod directive;
+mod draft;
 mod judge;
 mod plan;
 mod reading;

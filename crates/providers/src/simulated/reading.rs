@@ -7,9 +7,11 @@ use domain::task::{Complexity, TaskType};
 use super::directive::{self, Directives};
 
 /// Longest title, in characters.
-const TITLE_MAX_CHARS: usize = 64;
+const TITLE_MAX_CHARS: usize = 60;
+/// From here on a title ends before a side remark.
+const TITLE_LONG_CHARS: usize = 40;
 /// Words of a file name.
-const SLUG_WORDS: usize = 5;
+const SLUG_WORDS: usize = 4;
 
 /// One tagged requirement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,24 +97,46 @@ pub(super) fn title(text: &str) -> String {
         _ => line,
     };
     let plain: String = line.chars().filter(|c| !"*`_\"".contains(*c)).collect();
-    let clause_end = [". ", "; ", ": ", " — ", " – ", " (", ", so ", ", which ", ", and "]
-        .iter()
-        .filter_map(|mark| plain.find(mark))
-        .min()
-        .unwrap_or(plain.len());
-    let clause = as_deed(plain[..clause_end].trim_end_matches(['.', ':', ';', ',', ' ']));
-    let mut letters = clause.chars();
+    let ends = [". ", "; ", ": ", " — ", " – ", " (", ", so ", ", which ", ", and ", "? ", "! "];
+    let clause = &plain[..first_of(&plain, &ends, 1)];
+    let remarks = [", with ", ", chosen ", " when ", " so that ", ", using ", ", but ", " which ", ", e.g. "];
+    let clause = &clause[..first_of(clause, &remarks, TITLE_LONG_CHARS / 2)];
+    let deed = as_deed(clause.trim_end_matches(['.', ':', ';', ',', '!', ' ']));
+    let mut letters = deed.chars();
     let capital: String =
         letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default();
     if capital.is_empty() { "Untitled".to_owned() } else { shorten(&capital, TITLE_MAX_CHARS) }
 }
 
-/// "The program must be able to read files" as "read files".
-fn as_deed(clause: &str) -> &str {
+/// Where the first of these marks stands, after so many bytes; else the end.
+fn first_of(text: &str, marks: &[&str], after: usize) -> usize {
+    let places =
+        marks.iter().filter_map(|mark| text.match_indices(mark).map(|(at, _)| at).find(|at| *at >= after));
+    places.min().unwrap_or(text.len())
+}
+
+/// "The program must be able to read files" as "read files", "It must be fast" as
+/// "Make it fast".
+fn as_deed(clause: &str) -> String {
     let lower = clause.to_ascii_lowercase();
-    for wish in ["please ", "i want ", "we want ", "i need ", "we need ", "i would like "] {
+    let wishes = [
+        "please ",
+        "i want to ",
+        "we want to ",
+        "i need to ",
+        "we need to ",
+        "i want ",
+        "we want ",
+        "we need ",
+    ];
+    for wish in wishes {
         if lower.starts_with(wish) {
-            return &clause[wish.len()..];
+            return clause[wish.len()..].to_owned();
+        }
+    }
+    for readme in ["a readme ", "the readme ", "it has a readme that "] {
+        if lower.starts_with(readme) {
+            return format!("README: {}", &clause[readme.len()..]);
         }
     }
     let has_subject =
@@ -127,16 +151,18 @@ fn as_deed(clause: &str) -> &str {
         " needs to ",
     ];
     for modal in modals {
-        if let Some(at) = lower.find(modal)
-            && has_subject
-            && lower[..at].split(' ').count() <= 4
-            && !lower[at + modal.len()..].starts_with("be ")
-            && !lower[at + modal.len()..].starts_with("not ")
-        {
-            return &clause[at + modal.len()..];
+        let Some(at) = lower.find(modal) else { continue };
+        let (subject, deed) = (&lower[..at], &clause[at + modal.len()..]);
+        if !has_subject || subject.split(' ').count() > 4 || deed.starts_with("not ") {
+            continue;
         }
+        return match deed.strip_prefix("be ") {
+            // The first letter alone was made small by the sentence, not the others.
+            Some(state) => format!("make {}{} {state}", &subject[..1], &clause[1..at]),
+            None => deed.to_owned(),
+        };
     }
-    clause
+    clause.to_owned()
 }
 
 /// The text cut at a word to so many characters.
@@ -148,8 +174,11 @@ pub(super) fn shorten(text: &str, max_chars: usize) -> String {
 
 /// A title as part of a file name.
 pub(super) fn slug(title: &str, between: char) -> String {
-    const SMALL: &[&str] =
-        &["a", "an", "the", "of", "to", "and", "that", "with", "for", "in", "on", "is", "it", "by", "or"];
+    const SMALL: &[&str] = &[
+        "a", "an", "the", "of", "to", "and", "that", "with", "for", "in", "on", "is", "it", "by", "or",
+        "write", "make", "small", "simple", "create", "provide", "should", "must", "be", "when", "from",
+        "as", "at", "how",
+    ];
     let mut slug = String::new();
     let lower = title.to_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
@@ -188,81 +217,30 @@ pub(super) fn task_type(text: &str, otherwise: TaskType) -> TaskType {
     words.iter().find_map(|word| kind_of_word(word)).unwrap_or(otherwise)
 }
 
+/// Words that tell a kind of work; a word counts for the first kind that has it.
+const KINDS: &[(TaskType, &str)] = &[
+    (
+        TaskType::Analysis,
+        "compare comparison evaluate assess recommend recommendation analyse analyze analysis pros cons rank weigh",
+    ),
+    (TaskType::Research, "research survey investigate gather sources collect find overview background"),
+    (TaskType::Asset, "logo icon illustration picture artwork"),
+    (TaskType::Integration, "combine merge integrate assemble"),
+    (TaskType::Documentation, "document describe explain page chapter letter policy"),
+    (
+        TaskType::Code,
+        "program function implement script cli command api code module class parser tests test library app \
+         application print prints python rust javascript typescript html server database input output exit",
+    ),
+];
+
 fn kind_of_word(word: &str) -> Option<TaskType> {
-    const KINDS: &[(TaskType, &[&str])] = &[
-        (
-            TaskType::Analysis,
-            &[
-                "compare",
-                "comparison",
-                "evaluate",
-                "assess",
-                "recommend",
-                "recommendation",
-                "analyse",
-                "analyze",
-                "analysis",
-                "pros",
-                "cons",
-                "rank",
-                "weigh",
-            ],
-        ),
-        (
-            TaskType::Research,
-            &[
-                "research",
-                "survey",
-                "investigate",
-                "gather",
-                "sources",
-                "collect",
-                "find",
-                "overview",
-                "background",
-            ],
-        ),
-        (TaskType::Asset, &["logo", "icon", "illustration", "picture", "artwork"]),
-        (TaskType::Integration, &["combine", "merge", "integrate", "assemble"]),
-        (
-            TaskType::Documentation,
-            &["document", "describe", "explain", "page", "chapter", "letter", "policy"],
-        ),
-        (
-            TaskType::Code,
-            &[
-                "program",
-                "function",
-                "implement",
-                "script",
-                "cli",
-                "command",
-                "api",
-                "code",
-                "module",
-                "class",
-                "parser",
-                "tests",
-                "test",
-                "library",
-                "app",
-                "application",
-                "print",
-                "prints",
-                "python",
-                "rust",
-                "javascript",
-                "typescript",
-                "html",
-                "server",
-                "database",
-                "input",
-                "output",
-                "exit",
-            ],
-        ),
-    ];
-    KINDS.iter().find(|(_, words)| words.contains(&word)).map(|(kind, _)| *kind)
+    KINDS.iter().find(|(_, words)| words.split(' ').any(|known| known == word)).map(|(kind, _)| *kind)
+}
+
+/// Whether a text asks for tests more than for anything else.
+pub(super) fn is_about_tests(text: &str) -> bool {
+    words(text).iter().take(6).any(|word| matches!(word.as_str(), "test" | "tests" | "tested"))
 }
 
 /// How hard it looks, by its length.
@@ -305,6 +283,15 @@ mod tests {
             ("# Hello world", "Hello world"),
             ("Compare three queues (for small teams)", "Compare three queues"),
             ("The API must not leak keys.", "The API must not leak keys"),
+            (
+                "The greeting should be available in German, chosen with `--lang`.",
+                "Make the greeting available in German",
+            ),
+            ("A README explains how to run it, with an example.", "README: explains how to run it"),
+            (
+                "It exits with 2 and a message on stderr when two names are given.",
+                "It exits with 2 and a message on stderr",
+            ),
             ("", "Untitled"),
             ("ß…", "SS…"),
         ];

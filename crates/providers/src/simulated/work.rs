@@ -15,20 +15,24 @@ use super::reading::{shorten, slug, title};
 const LABEL: &str = "Simulated result: a stand-in wrote this; no model was asked.";
 /// Longest file on request.
 const SIZE_MAX_BYTES: u64 = 1_000_000;
+/// Longest first line of a description that is taken for its title, in characters.
+const TITLE_MAX_CHARS: usize = 90;
+/// Longest quotation in a report, in characters.
+const ECHO_MAX_CHARS: usize = 240;
 /// Longest quotation of a requirement, in characters.
 const QUOTE_MAX_CHARS: usize = 600;
 
 /// The next turn of the task.
 pub(super) fn answer(request: &Request) -> Result<Said, CallError> {
-    let text = first_text(request);
-    let directives = Directives::of(&text);
+    let text = brain::task_text(request);
+    let directives = Directives::of(text);
     if directives.has("fail") {
         return Err(failure(directives.value("fail")));
     }
     if directives.has("refuse") {
         return Ok(Said::refusal());
     }
-    let task = Task::read(&text, findings_told(request), directives.number("size"));
+    let task = Task::read(text, findings_told(request), directives.number("size"));
     let turn = turns_taken(request);
     let cuts = directives.times("cut", u64::MAX);
     if turn < cuts {
@@ -51,7 +55,7 @@ pub(super) fn answer(request: &Request) -> Result<Said, CallError> {
 /// with the same ones.
 fn ask(request: &Request, task: &Task, calls: Vec<(String, Value)>) -> Said {
     let print = brain::fingerprint(request);
-    let opening = format!("I work on \"{}\" (simulated).", task.title);
+    let opening = format!("Simulated: I write the result of \"{}\" to `{}`.", task.title, task.path);
     let mut content = vec![Block::Text { text: opening }];
     content.extend(calls.into_iter().zip(0..).map(|((name, input), index)| Block::ToolUse {
         id: format!("toolu_sim_{print:016x}_{index}"),
@@ -65,9 +69,7 @@ fn ask(request: &Request, task: &Task, calls: Vec<(String, Value)>) -> Said {
 /// the file, or one part of several.
 fn calls(request: &Request, task: &Task, part: u64, parts: u64) -> Vec<(String, Value)> {
     let mut calls = Vec::new();
-    let has_prerequisites = ["dependency_output", "prerequisite"]
-        .iter()
-        .any(|word| request.system.contains(word) || first_text(request).contains(word));
+    let has_prerequisites = first_text(request).contains("dependency_output");
     if let Some(list) = offered(request, "list_files").filter(|_| has_prerequisites && part == 0) {
         calls.push((list.name.clone(), filled(list)));
     }
@@ -126,11 +128,17 @@ struct Task {
 impl Task {
     fn read(text: &str, revision: u64, size: Option<u64>) -> Self {
         let text = directive::without(text);
-        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
-        let title = title(first);
-        let quoted: Vec<&str> =
-            text.lines().filter_map(|line| line.strip_prefix("> ")).filter(|line| !line.is_empty()).collect();
-        let asked = if quoted.is_empty() { text.trim().to_owned() } else { quoted.join("\n") };
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (*first, rest));
+        let plain = first.trim_start_matches(['#', ' ']).trim_end_matches(['.', ':']);
+        let is_title = !plain.is_empty() && plain.chars().count() <= TITLE_MAX_CHARS;
+        let title = if is_title { plain.to_owned() } else { title(first) };
+        let quoted: Vec<&str> = rest.iter().filter_map(|line| line.strip_prefix("> ")).collect();
+        let asked = match (quoted.is_empty(), rest.is_empty()) {
+            (false, _) => quoted.join("\n"),
+            (true, false) => rest.join("\n"),
+            (true, true) => first.to_owned(),
+        };
         let path = path_in(&text).unwrap_or_else(|| format!("{}.md", slug(&title, '-')));
         let size = usize::try_from(size.unwrap_or(0).min(SIZE_MAX_BYTES)).unwrap_or(0);
         Self { title, asked: shorten(&asked, QUOTE_MAX_CHARS), path, revision, size }
@@ -139,7 +147,12 @@ impl Task {
     /// The answer that ends the task.
     fn report(&self, has_file: bool) -> String {
         let place = if has_file {
-            format!("The result is in `{}`.", self.path)
+            let asked = shorten(&self.asked.replace('\n', " "), ECHO_MAX_CHARS);
+            format!(
+                "The result is in `{}`. It quotes what was asked for (\"{asked}\") and marks what a real run \
+                 would settle.",
+                self.path
+            )
         } else {
             format!("No file was written. The result:\n\n{}", self.markdown())
         };

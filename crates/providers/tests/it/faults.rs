@@ -207,6 +207,10 @@ async fn pages_and_other_things_with_status_200_are_malformed() {
     let endless = vec![b'x'; 9 * 1024 * 1024];
     fake.push(Reply::new(Kind::Raw { content_type: "text/event-stream".to_owned(), body: endless }));
     assert_eq!(failure(&client, &request("x")).await.class, ErrorClass::Malformed);
+    let huge = vec![b' '; 65 * 1024 * 1024];
+    fake.push(Reply::new(Kind::Raw { content_type: "application/json".to_owned(), body: huge }));
+    let error = failure(&client, &request("x")).await;
+    assert!(error.class == ErrorClass::Malformed && error.message.contains("larger"), "{error:?}");
     let error = json!({"type": "error", "error": {"type": "authentication_error", "message": "m"}});
     let body = error.to_string().into_bytes();
     fake.push(Reply::new(Kind::Raw { content_type: "application/json".to_owned(), body }));

@@ -4,11 +4,13 @@
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::model::{Block, ErrorClass, StopReason};
 use domain::ports::ModelProvider;
 use providers::{Anthropic, AnthropicConfig, Ollama, OllamaConfig};
+
+use tokio::time::Instant;
 
 use crate::support::{anthropic, config, ignore, node_program, request, tool_request, write_file};
 

@@ -92,7 +92,7 @@ pub fn node_program(name: &str) -> Option<PathBuf> {
     found("ORCH_TEST_TOOLS", "target/tools/npm/node_modules", &format!(".bin/{name}"))
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test says so and why")]
+#[expect(clippy::disallowed_methods, reason = "where tools are is told to tests by the environment")]
 fn found(variable: &str, usual: &str, below: &str) -> Option<PathBuf> {
     let base = std::env::var_os(variable).map_or_else(|| workspace().join(usual), PathBuf::from);
     let path = if below.is_empty() { base } else { base.join(below) };

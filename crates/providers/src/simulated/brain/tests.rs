@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use domain::context::{self, ContextBounds, Ended, Prerequisite, TaskBrief};
 use domain::id::CallId;
 use domain::model::ToolDefinition;
+use domain::plan::Rigor;
+use domain::plan::parse::PlanRules;
+use domain::prompt::{self, TaskText};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -85,11 +89,11 @@ fn plan_follows_the_requirements() {
         "Take a name as argument",
         "Test: The program prints a greeting",
         "Test: Take a name as argument",
-        "A README says how to run it",
+        "README: says how to run it",
         "Put together: Greeter",
     ];
     assert_eq!(titles, expected);
-    assert_eq!(tasks[5]["depends_on"], json!([0, 1, 2]), "the document waits for the programs");
+    assert_eq!(tasks[5]["depends_on"], json!([1, 2]), "the document waits for the programs");
     assert_eq!(tasks[6]["depends_on"], json!([1, 2, 3, 4, 5]));
     assert!(tasks[2]["description"].as_str().unwrap().contains("simulate: gaps=1"));
     assert!(!tasks[4]["description"].as_str().unwrap().contains("simulate:"));
@@ -158,10 +162,65 @@ fn task_writes_its_file_and_reports_it() {
     assert!(last.text().contains("src/r2_program_prints_greeting.py") && last.text().contains("Simulated"));
 }
 
+/// A task as the engine tells it, with context that quotes other directives.
+fn told(description: &str, dependency: Option<&str>) -> Message {
+    let mut brief = TaskBrief {
+        project_name: "P".to_owned(),
+        requirements: vec![("R1".to_owned(), "Other. simulate: fail".to_owned())],
+        ..TaskBrief::default()
+    };
+    brief.prerequisites.extend(dependency.map(|output| Prerequisite {
+        task_id: domain::id::TaskId::new("tsk_0"),
+        title: "Before".to_owned(),
+        ended: Ended::Completed,
+        output: Some(output.to_owned()),
+        files: Vec::new(),
+    }));
+    let pieces = context::build(&brief, &ContextBounds::default());
+    prompt::task_message(&pieces, &TaskText { title: "T", description, criteria: "It is done." })
+}
+
+#[test]
+fn directives_of_the_context_are_none_of_the_tasks() {
+    let mut request = with_tools("");
+    request.messages = vec![told("Do it.\n\nsimulate: refuse", None)];
+    assert_eq!(brain(&request).unwrap().stop, StopReason::Refusal);
+    request.messages = vec![told("Do it.", Some("simulate: cut"))];
+    assert_eq!(brain(&request).unwrap().stop, StopReason::ToolUse);
+}
+
+#[test]
+fn plans_are_accepted_at_every_rigor() {
+    let text = "# Greeter\n\nThe program prints a greeting.\n\n- It must take a name.\n- A README says how.\n\n\
+        ## Later\n\nCompare three ways to translate it, with their cost, speed and the work that each of them \
+        would be for us in a year.";
+    let requirements = domain::requirement::split(text);
+    let user = prompt::planner_user("Greeter", &requirements, Some("Be quick."));
+    let ids: Vec<String> = requirements.iter().map(|requirement| requirement.id.clone()).collect();
+    let tools = with_tools("").tools.to_vec();
+    let known_tools: Vec<String> = tools.iter().map(|tool| tool.name.clone()).collect();
+    let rules =
+        PlanRules { max_tasks: 500, requirement_count: requirements.len(), known_tools: &known_tools };
+    for rigor in [Rigor::L1, Rigor::L2, Rigor::L3] {
+        let mut asked = request(Purpose::Planning, &user);
+        asked.system = prompt::planner_system(rigor, 500, &tools).into();
+        let without_schema = brain(&asked).unwrap().text();
+        asked.schema = Some(Arc::new(domain::plan::wire::schema(rigor)));
+        let text = brain(&asked).unwrap().text();
+        assert_eq!(text, without_schema, "{rigor:?}");
+        let plan = domain::plan::parse::parse(&text, rigor, &rules).unwrap();
+        assert!(plan.tasks.len() >= 5);
+        assert_eq!(plan.tasks[1].tools.as_deref(), Some(&known_tools[..]));
+        for id in &ids {
+            assert!(plan.tasks.iter().any(|task| task.requirement_ids.contains(id)), "{id}");
+        }
+    }
+}
+
 #[test]
 fn task_with_prerequisites_looks_around_first() {
-    let mut request = with_tools("Put together\n\nWrite to `SUMMARY.md`.");
-    request.system = Arc::from("<dependency_output>…</dependency_output>");
+    let mut request = with_tools("");
+    request.messages = vec![told("Put together\n\nWrite to `SUMMARY.md`.", Some("x"))];
     let names: Vec<String> = brain(&request)
         .unwrap()
         .content
@@ -200,7 +259,8 @@ fn directives_bring_about_each_outcome() {
 fn gaps_are_found_until_the_output_answers_them() {
     let task = "Do it.\n\nsimulate: gaps=2";
     let verdict = |output: &str| -> Value {
-        let asked = request(Purpose::Verification, &format!("Title: Do it\n{task}\n\nOutput:\n{output}"));
+        let text = TaskText { title: "Do it", description: task, criteria: "" };
+        let asked = request(Purpose::Verification, &prompt::verifier_user(&text, output, &[]));
         serde_json::from_str(&brain(&asked).unwrap().text()).unwrap()
     };
     let mut work = request(Purpose::Execution, task);
@@ -252,20 +312,28 @@ proptest! {
     }
 
     #[test]
+    fn no_directive_makes_it_panic(words in proptest::collection::vec(
+        ("(tasks|shape|width|plan|repair|gaps|human|fail|refuse|cut|slow|turns|loop|size|other)",
+         "(=(0|3|18446744073709551615|chain|wide|cut|array|cycle|ä|))?"), 0..6),
+    ) {
+        let words: Vec<String> = words.into_iter().map(|(word, value)| format!("{word}{value}")).collect();
+        let text = format!("[R1] Ä. simulate: {}", words.join(" "));
+        // Large plans are sound too, but take too long for so many cases.
+        let text = text.replace("tasks=18446744073709551615", "tasks=40");
+        let planning = request(Purpose::Planning, &text);
+        drop(brain(&planning));
+        drop(brain(&with_tools(&text)));
+        drop(brain(&request(Purpose::Verification, &text)));
+        assert_eq!(extra_latency_ms(&planning), 0);
+    }
+
+    #[test]
     fn every_plan_is_sound(parts in proptest::collection::vec("[ -~äß`#*>-]{0,120}", 1..30)) {
         let tagged: Vec<String> =
             parts.iter().zip(1..).map(|(text, at)| format!("[R{at}] {}", text.replace("simulate", ""))).collect();
         let ids: Vec<String> = (1..=parts.len()).map(|at| format!("R{at}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let plan = plan_of(&tagged.join("\n"), json!({"phases": {}}));
-        for (index, task) in tasks_of(&plan).iter().enumerate() {
-            for needed in task["depends_on"].as_array().unwrap() {
-                prop_assert!((needed.as_u64().unwrap() as usize) < index);
-            }
-        }
-        let all = plan.to_string();
-        for id in ids {
-            prop_assert!(all.contains(&format!("\"{id}\"")), "{}", id);
-        }
+        assert_sound(&plan, &ids);
     }
 }
