@@ -101,7 +101,7 @@ impl PlanView<'_> {
         }
         let facts = facts.join(" · ");
         let room = width().saturating_sub(10);
-        let (title_room, is_one_line) = if room > 70 { (room / 2, true) } else { (room, false) };
+        let (title_room, is_one_line) = if room > 70 { (room * 9 / 20, true) } else { (room, false) };
         let title = cut(&task.title, title_room);
         if is_one_line {
             let title = console::pad_str(&title, title_room, console::Alignment::Left, None);
@@ -117,22 +117,22 @@ impl PlanView<'_> {
         let Some(forecast) = self.forecast else { return };
         let Spread { p50, p80, p95 } = forecast.total;
         let basis = match (forecast.from_history, forecast.from_defaults) {
-            (0, _) => "from the table of defaults, for there is no history here yet".to_owned(),
+            (0, _) => "from the table of defaults: there is no history here yet".to_owned(),
             (history, 0) => format!("from the history of this installation ({history} figures)"),
             (history, defaults) => {
                 format!("{history} figures from this installation's history, {defaults} from the table of defaults")
             }
         };
-        let note = if self.is_simulated { " (as if it were real; a simulated run spends nothing)" } else { "" };
+        let note = if self.is_simulated { "; a simulated run spends nothing of it" } else { "" };
         let _ = writeln!(
             out,
-            "\n  {}  {} likely · {} in 4 of 5 cases · {} in 19 of 20{note}",
+            "\n  {}  {} as likely more as less · P80 {} · P95 {} enough in 19 of 20 cases",
             style("Forecast").bold(),
             style(format!("P50 {}", money(p50))).bold(),
-            format_args!("P80 {}", money(p80)),
-            format_args!("P95 {}", money(p95)),
+            money(p80),
+            money(p95),
         );
-        let _ = writeln!(out, "            {}", style(basis).dim());
+        let _ = writeln!(out, "            {}", style(format!("{basis}{note}")).dim());
         let plan = &self.version.plan;
         let mut used: Vec<Tier> =
             plan.tasks.iter().map(|task| tier_for(task.task_type, task.complexity)).collect();

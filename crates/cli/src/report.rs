@@ -101,9 +101,9 @@ pub fn task_table(tasks: &[TaskDetail], is_simulated: bool) -> String {
         Column::elastic("task"),
         Column::text("state"),
         Column::text("tier"),
-        Column::elastic("model"),
+        Column::text("model"),
         Column::number("time"),
-        Column::number("cost"),
+        Column::number(if is_simulated { "(cost)" } else { "cost" }),
         Column::text("id"),
     ];
     let length = short_length(tasks.iter().map(|detail| detail.task.id.as_str()));
@@ -114,7 +114,7 @@ pub fn task_table(tasks: &[TaskDetail], is_simulated: bool) -> String {
             let model = task.model.as_deref().unwrap_or("");
             vec![
                 (task.index + 1).to_string(),
-                cut(&task.title, width() / 3),
+                cut(&task.title, width() / 2),
                 task_state(task).to_string(),
                 task.tier.to_string(),
                 if is_simulated && !model.is_empty() { SIMULATED.to_owned() } else { model.to_owned() },
@@ -175,7 +175,7 @@ pub async fn summary(
     let limit = money(limit(setup, project));
     let calls = calls(place, &project.id).await?;
     let cost = match (project.config.is_simulated() || simulated > NanoUsd::ZERO, real.is_zero()) {
-        (true, true) => format!("nothing spent · simulated: {} as if real, limit {limit}", money(simulated)),
+        (true, true) => format!("nothing spent; simulated: {} of {limit}", money(simulated)),
         (true, false) => format!("{} of {limit} · simulated beside it: {}", money(real), money(simulated)),
         (false, _) => format!("{} of {limit}", money(real)),
     };

@@ -143,6 +143,7 @@ impl<'s> Session<'s> {
         loop {
             let row = self.load().await?;
             let project = &row.project;
+            self.view.simulated(project.config.is_simulated());
             match project.state {
                 ProjectState::Draft if project.draft_plan.is_none() => self.plan(&row).await?,
                 ProjectState::Planning => match project.operation.clone() {

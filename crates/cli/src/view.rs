@@ -38,8 +38,14 @@ pub struct Standing {
     pub is_simulated: bool,
 }
 
+/// What is shown, and how.
+pub struct View {
+    form: Form,
+    words: Words,
+}
+
 /// A way to show it.
-pub enum View {
+enum Form {
     /// For a person at a terminal.
     Bars(Box<Bars>),
     /// For a log.
@@ -48,30 +54,43 @@ pub enum View {
     Json,
 }
 
+/// What events are told with.
+#[derive(Default)]
+struct Words {
+    /// Names of tasks that events only number.
+    titles: HashMap<TaskId, String>,
+    /// Whether a stand-in does the work.
+    is_simulated: bool,
+}
+
 impl View {
     /// The one that fits where we write to.
     #[must_use]
     pub fn new(is_json: bool) -> Self {
-        if is_json {
-            Self::Json
+        let form = if is_json {
+            Form::Json
         } else if io::stderr().is_terminal() && console::Term::stderr().features().is_attended() {
-            Self::Bars(Box::new(Bars::new()))
+            Form::Bars(Box::new(Bars::new()))
         } else {
-            Self::Lines(Instant::now())
-        }
+            Form::Lines(Instant::now())
+        };
+        Self { form, words: Words::default() }
     }
 
     /// Whether standard output belongs to a program.
     #[must_use]
     pub const fn is_json(&self) -> bool {
-        matches!(self, Self::Json)
+        matches!(self.form, Form::Json)
     }
 
     /// Names of tasks that events only number.
     pub fn titles(&mut self, titles: HashMap<TaskId, String>) {
-        if let Self::Bars(bars) = self {
-            bars.titles = titles;
-        }
+        self.words.titles = titles;
+    }
+
+    /// Whether a stand-in does the work.
+    pub const fn simulated(&mut self, is_simulated: bool) {
+        self.words.is_simulated = is_simulated;
     }
 
     /// Something happened.
@@ -79,11 +98,11 @@ impl View {
     /// # Errors
     /// When standard output is gone.
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
-        match self {
-            Self::Json => return print(&format!("{}\n", event_json(event))),
-            Self::Bars(bars) => bars.event(event),
-            Self::Lines(since) => {
-                if let Some(line) = line_of(event) {
+        match &mut self.form {
+            Form::Json => return print(&format!("{}\n", event_json(event))),
+            Form::Bars(bars) => bars.event(event, &self.words),
+            Form::Lines(since) => {
+                if let Some(line) = line_of(event, &self.words) {
                     say(&format!("{:>9}  {line}", duration(since.elapsed())));
                 }
             }
@@ -93,32 +112,32 @@ impl View {
 
     /// A piece of live text.
     pub fn live(&mut self, delta: &LiveDelta) {
-        if let Self::Bars(bars) = self {
-            bars.live(delta);
+        if let Form::Bars(bars) = &mut self.form {
+            bars.live(delta, &self.words);
         }
     }
 
     /// Where the project stands now.
     pub fn standing(&mut self, standing: Standing) {
-        if let Self::Bars(bars) = self {
+        if let Form::Bars(bars) = &mut self.form {
             bars.standing(standing);
         }
     }
 
     /// A line of talk between everything else.
     pub fn note(&self, text: &str) {
-        match self {
-            Self::Bars(bars) => {
+        match &self.form {
+            Form::Bars(bars) => {
                 // A line that cannot be shown is lost, and that is all.
                 let _ = bars.all.println(text);
             }
-            Self::Lines(_) | Self::Json => say(text),
+            Form::Lines(_) | Form::Json => say(text),
         }
     }
 
     /// Gives the terminal to somebody else for a while.
     pub fn hide(&self) {
-        if let Self::Bars(bars) = self {
+        if let Form::Bars(bars) = &self.form {
             bars.all.set_draw_target(ProgressDrawTarget::hidden());
             // Clearing cannot fail in a way that matters.
             let _ = console::Term::stderr().clear_line();
@@ -127,26 +146,25 @@ impl View {
 
     /// Takes it back.
     pub fn show(&self) {
-        if let Self::Bars(bars) = self {
+        if let Form::Bars(bars) = &self.form {
             bars.all.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 
     /// Nothing more will be shown.
     pub fn end(&mut self) {
-        if let Self::Bars(bars) = self {
+        if let Form::Bars(bars) = &mut self.form {
             bars.end();
         }
     }
 }
 
 /// Bars for a terminal.
-pub struct Bars {
+struct Bars {
     all: MultiProgress,
     overall: Option<ProgressBar>,
     planning: Option<(ProgressBar, usize)>,
     tasks: HashMap<TaskId, TaskBar>,
-    titles: HashMap<TaskId, String>,
 }
 
 struct TaskBar {
@@ -178,15 +196,16 @@ fn spinner(template: &str) -> ProgressStyle {
 impl Bars {
     fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        Self { all, overall: None, planning: None, tasks: HashMap::new(), titles: HashMap::new() }
+        Self { all, overall: None, planning: None, tasks: HashMap::new() }
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event, words: &Words) {
         match event.kind {
             EventKind::PlanStarted => {
                 let bar = self.all.add(ProgressBar::new_spinner());
                 bar.set_style(spinner("  {spinner:.cyan} {msg} {elapsed:.dim}"));
-                bar.set_message(event.message.clone());
+                let kind = if words.is_simulated { " (simulated)" } else { "" };
+                bar.set_message(format!("{}{kind}", event.message));
                 bar.enable_steady_tick(SPIN);
                 self.planning = Some((bar, 0));
                 return;
@@ -196,7 +215,7 @@ impl Bars {
                     bar.finish_and_clear();
                 }
             }
-            EventKind::TaskStart | EventKind::TaskRecovered => self.task(event.task.as_ref()),
+            EventKind::TaskStart | EventKind::TaskRecovered => self.task(event.task.as_ref(), words),
             EventKind::TaskVerifying => {
                 if let Some(bar) = event.task.as_ref().and_then(|task| self.tasks.get_mut(task)) {
                     bar.is_judged = true;
@@ -219,13 +238,13 @@ impl Bars {
             _ => {}
         }
         // The bar says when tasks begin.
-        if let Some(line) = line_of(event).filter(|_| event.kind != EventKind::TaskStart) {
+        if let Some(line) = line_of(event, words).filter(|_| event.kind != EventKind::TaskStart) {
             let _ = self.all.println(format!("  {line}"));
         }
     }
 
     /// Adds a spinner for a task, unless it has one.
-    fn task(&mut self, id: Option<&TaskId>) {
+    fn task(&mut self, id: Option<&TaskId>, words: &Words) {
         let Some(id) = id.filter(|id| !self.tasks.contains_key(*id)) else { return };
         let bar = ProgressBar::new_spinner();
         let bar = match &self.overall {
@@ -233,7 +252,7 @@ impl Bars {
             None => self.all.add(bar),
         };
         bar.set_style(spinner("  {spinner:.cyan} {prefix} {msg:.dim} {elapsed:.dim}"));
-        let title = cut(self.titles.get(id).map_or("", String::as_str), TITLE_WIDTH);
+        let title = cut(words.titles.get(id).map_or("", String::as_str), TITLE_WIDTH);
         bar.set_prefix(console::pad_str(&title, TITLE_WIDTH, console::Alignment::Left, None).into_owned());
         bar.enable_steady_tick(SPIN);
         let task = TaskBar { bar, turn: 0, tool: None, letters: 0, is_judged: false };
@@ -241,7 +260,7 @@ impl Bars {
         self.tasks.insert(id.clone(), task);
     }
 
-    fn live(&mut self, delta: &LiveDelta) {
+    fn live(&mut self, delta: &LiveDelta, words: &Words) {
         let Some(id) = &delta.task else {
             if let (LiveText::Text(text), Some((bar, letters))) = (&delta.text, &mut self.planning) {
                 *letters += text.chars().count();
@@ -249,7 +268,7 @@ impl Bars {
             }
             return;
         };
-        self.task(Some(id));
+        self.task(Some(id), words);
         let Some(task) = self.tasks.get_mut(id) else { return };
         match &delta.text {
             LiveText::Turn(_) => {
@@ -297,7 +316,7 @@ impl Bars {
 }
 
 /// An event as a line, unless it is too small to be told.
-fn line_of(event: &Event) -> Option<String> {
+fn line_of(event: &Event, words: &Words) -> Option<String> {
     let (mark, is_told) = match event.kind {
         EventKind::TaskComplete | EventKind::ProjectComplete => (style("✔").green(), true),
         EventKind::TaskFailed | EventKind::ProjectFailed | EventKind::PlanFailed => (style("✘").red(), true),
@@ -334,8 +353,25 @@ fn line_of(event: &Event) -> Option<String> {
     };
     let cost = event.data.get("cost_usd").and_then(Value::as_f64).and_then(NanoUsd::from_dollars);
     let cost = cost.filter(|cost| !cost.is_zero() && event.kind == EventKind::TaskComplete);
-    let cost = cost.map(|cost| style(format!(" ({})", money(cost))).dim().to_string()).unwrap_or_default();
-    is_told.then(|| format!("{mark} {}{cost}", cut(&event.message, 160)))
+    let kind = if words.is_simulated { "simulated " } else { "" };
+    let cost = cost.map(|cost| style(format!(" ({kind}{})", money(cost))).dim().to_string());
+    let simulated = if words.is_simulated && event.kind == EventKind::PlanStarted { " (simulated)" } else { "" };
+    let text = cut(&words.told(event), 160);
+    is_told.then(|| format!("{mark} {text}{simulated}{}", cost.unwrap_or_default()))
+}
+
+impl Words {
+    /// The message, with titles where it has ids of tasks.
+    fn told(&self, event: &Event) -> String {
+        if !event.message.contains(TaskId::PREFIX) {
+            return event.message.clone();
+        }
+        let word = |word: &str| {
+            let title = self.titles.get(&TaskId::new(word));
+            title.map_or_else(|| word.to_owned(), |title| format!("\"{title}\""))
+        };
+        event.message.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// An event for a program: the fields of the event stream.

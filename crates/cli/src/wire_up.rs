@@ -3,6 +3,7 @@
 //!
 //! Contains no rules: each value is handed to the crate that knows what it means.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,6 +180,7 @@ impl Setup {
             routes: self.routes.clone(),
             prices: self.prices.clone(),
             is_simulated: self.config.simulated.is_enabled,
+            concurrency: BTreeMap::from([(ANTHROPIC.to_owned(), self.config.anthropic.max_concurrent)]),
             slots: slots.unwrap_or(execution.max_concurrent_tasks as usize),
             tool_rounds_max: execution.max_tool_rounds,
             is_verification_enabled: execution.is_verification_enabled,
