@@ -244,8 +244,7 @@ async fn measure(case: &Case<'_>) {
     };
     let provider: Arc<dyn ModelProvider> = Arc::new(Timed { inner, times: times.clone() });
     let providers = Providers::from([(route.provider.clone(), provider)]);
-    let options =
-        StoreOptions { policy: Arc::new(policy()), clock: Arc::new(Wall), ids: Box::new(Ids) };
+    let options = StoreOptions { policy: Arc::new(policy()), clock: Arc::new(Wall), ids: Box::new(Ids) };
     let store = Store::open(&dir.path().join("orchestration.db"), options).await.unwrap();
     let handle = engine_on(&store, dir.path(), providers, settings(&route, case.slots)).await;
     let id = prepare(&store, &handle, case.shape, case.tasks).await;
@@ -290,12 +289,16 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let number = |word: &str| word.parse::<usize>().ok();
-    println!("| shape | tasks | latency | tasks/s | CPU ms/task | prompt tokens/task | hand-over p50 / p99 ms | sync ms | RSS MiB |");
+    println!(
+        "| shape | tasks | latency | tasks/s | CPU ms/task | prompt tokens/task | hand-over p50 / p99 ms | sync ms | RSS MiB |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     let cases: Vec<(String, usize, bool, u64)> = if arguments.is_empty() {
         [("wide", 100), ("wide", 3_000), ("chain", 100), ("chain", 3_000)]
             .iter()
-            .flat_map(|&(shape, tasks)| [(shape.to_owned(), tasks, false, 0), (shape.to_owned(), tasks, true, 0)])
+            .flat_map(|&(shape, tasks)| {
+                [(shape.to_owned(), tasks, false, 0), (shape.to_owned(), tasks, true, 0)]
+            })
             .chain([("layered".to_owned(), 1_000, true, 50), ("wide".to_owned(), 10_000, false, 0)])
             .collect()
     } else {

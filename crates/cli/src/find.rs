@@ -62,9 +62,7 @@ pub async fn projects(store: &Store, limit: u32) -> Result<Vec<ProjectListRow>, 
 pub async fn task(store: &Store, text: &str) -> Result<Task, Failure> {
     let id = TaskId::new(id(store, IdKind::Task, text).await?);
     let found = store.find_task(&id).await?;
-    found
-        .map(|history| history.detail.task)
-        .ok_or_else(|| Failure::usage(format!("there is no task {id}")))
+    found.map(|history| history.detail.task).ok_or_else(|| Failure::usage(format!("there is no task {id}")))
 }
 
 /// The checkpoint that is meant.

@@ -205,8 +205,7 @@ async fn next_question(
     session: &Session<'_>,
     put_off: &HashSet<TaskId>,
 ) -> Result<Option<TaskDetail>, Failure> {
-    let filter =
-        TaskFilter { states: vec![TaskState::NeedsReview], limit: 1_000, ..TaskFilter::default() };
+    let filter = TaskFilter { states: vec![TaskState::NeedsReview], limit: 1_000, ..TaskFilter::default() };
     let waiting = session.place.store.list_tasks(&session.project, &filter).await?;
     Ok(waiting.into_iter().find(|detail| !put_off.contains(&detail.task.id)))
 }

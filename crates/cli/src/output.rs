@@ -165,9 +165,9 @@ pub fn short_length<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
     const LEAST: usize = 14;
     let mut ids: Vec<&str> = ids.collect();
     ids.sort_unstable();
-    let shared = ids.windows(2).map(|pair| {
-        pair[0].bytes().zip(pair[1].bytes()).take_while(|(one, other)| one == other).count() + 1
-    });
+    let shared = ids
+        .windows(2)
+        .map(|pair| pair[0].bytes().zip(pair[1].bytes()).take_while(|(one, other)| one == other).count() + 1);
     shared.max().unwrap_or(0).max(LEAST)
 }
 

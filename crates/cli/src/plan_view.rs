@@ -51,7 +51,11 @@ impl PlanView<'_> {
 
     fn head(&self, out: &mut String) {
         let PlanVersion { version, rigor, model, plan, .. } = self.version;
-        let by = if self.is_simulated { "made by a simulated model".to_owned() } else { format!("made by {model}") };
+        let by = if self.is_simulated {
+            "made by a simulated model".to_owned()
+        } else {
+            format!("made by {model}")
+        };
         let _ = writeln!(
             out,
             "\n{} {}",
@@ -74,7 +78,8 @@ impl PlanView<'_> {
                 let _ = writeln!(out, "\n  … and {} more", count(plan.tasks.len() - drawn, "task"));
                 return;
             }
-            let together = if tasks.len() > 1 { style(" · side by side").dim().to_string() } else { String::new() };
+            let together =
+                if tasks.len() > 1 { style(" · side by side").dim().to_string() } else { String::new() };
             let _ = writeln!(out, "\n  {}{together}", style(format!("Wave {}", wave + 1)).bold());
             for (place, &task) in tasks.iter().enumerate() {
                 self.task(out, task, place + 1 == tasks.len());
@@ -88,16 +93,18 @@ impl PlanView<'_> {
         let branch = if is_last { "└─" } else { "├─" };
         let tier = tier_for(task.task_type, task.complexity);
         let number = format!("{:>3}", index + 1);
-        let needs: Vec<String> = task.depends_on.iter().map(|task| (task + 1).to_string()).collect();
-        let mut facts = vec![task.task_type.to_string(), tier.to_string()];
-        if !needs.is_empty() {
-            facts.push(format!("needs {}", shortened(&needs)));
-        }
-        if !task.requirement_ids.is_empty() {
-            facts.push(shortened(&task.requirement_ids));
-        }
+        let mut facts = Vec::new();
         if let Some(figure) = self.forecast.and_then(|forecast| forecast.tasks.get(index)) {
             facts.push(format!("~{}", money(figure.cost.p50)));
+        }
+        facts.extend([task.task_type.to_string(), tier.to_string()]);
+        if !task.depends_on.is_empty() {
+            facts.push(format!("needs {}", ranges(task.depends_on.iter().map(|task| task + 1), "")));
+        }
+        let served = task.requirement_ids.iter().filter_map(|id| requirement::number_of(id));
+        let served = ranges(served, "R");
+        if !served.is_empty() {
+            facts.push(served);
         }
         let facts = facts.join(" · ");
         let room = width().saturating_sub(10);
@@ -109,7 +116,8 @@ impl PlanView<'_> {
             let _ = writeln!(out, "  {branch}{number}  {title} {}", style(facts).dim());
         } else {
             let stem = if is_last { "  " } else { "│ " };
-            let _ = writeln!(out, "  {branch}{number}  {title}\n  {stem}     {}", style(cut(&facts, room)).dim());
+            let _ =
+                writeln!(out, "  {branch}{number}  {title}\n  {stem}     {}", style(cut(&facts, room)).dim());
         }
     }
 
@@ -120,7 +128,9 @@ impl PlanView<'_> {
             (0, _) => "from the table of defaults: there is no history here yet".to_owned(),
             (history, 0) => format!("from the history of this installation ({history} figures)"),
             (history, defaults) => {
-                format!("{history} figures from this installation's history, {defaults} from the table of defaults")
+                format!(
+                    "{history} figures from this installation's history, {defaults} from the table of defaults"
+                )
             }
         };
         let note = if self.is_simulated { "; a simulated run spends nothing of it" } else { "" };
@@ -152,24 +162,29 @@ fn waves(plan: &Plan) -> Vec<u32> {
     graph.waves().unwrap_or_else(|_| vec![0; plan.tasks.len()])
 }
 
-/// A list, the first few of it.
-fn shortened(names: &[String]) -> String {
-    const SHOWN: usize = 6;
-    if names.len() <= SHOWN {
-        return names.join(" ");
+/// Numbers, those that follow each other as a range: `1-4 7`.
+fn ranges(numbers: impl Iterator<Item = usize>, prefix: &str) -> String {
+    let mut numbers: Vec<usize> = numbers.collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut parts = Vec::new();
+    let mut rest = numbers.as_slice();
+    while let Some(&first) = rest.first() {
+        let run = rest.iter().zip(first..).take_while(|(number, wanted)| **number == *wanted).count();
+        parts.push(match run {
+            1 => format!("{prefix}{first}"),
+            run => format!("{prefix}{first}-{prefix}{}", first + run - 1),
+        });
+        rest = &rest[run..];
     }
-    format!("{} +{}", names[..SHOWN].join(" "), names.len() - SHOWN)
+    parts.join(" ")
 }
 
 fn coverage(out: &mut String, plan: &Plan, requirements: &[Requirement]) {
     let coverage = Coverage::of(requirements, plan.tasks.iter().map(|task| task.requirement_ids.iter()));
     let (covered, all) = (coverage.covered_count(), coverage.requirements.len());
     let mark = if covered == all { style("all covered").green() } else { style("gaps").yellow() };
-    let _ = writeln!(
-        out,
-        "\n  {}  {covered} of {all} served by a task: {mark}",
-        style("Coverage").bold()
-    );
+    let _ = writeln!(out, "\n  {}  {covered} of {all} served by a task: {mark}", style("Coverage").bold());
     let gaps: Vec<_> = coverage.gaps().collect();
     for gap in gaps.iter().take(LINES_MAX) {
         let text = cut(&gap.text, width().saturating_sub(30));
@@ -198,5 +213,17 @@ fn questions(out: &mut String, plan: &Plan) {
             let text = format!("! {} (likelihood {}, impact {})", risk.risk, risk.likelihood, risk.impact);
             out.push_str(&wrapped(&text, "    ", width()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_told_as_a_range() {
+        assert_eq!(ranges([3, 1, 2, 5, 5].into_iter(), "R"), "R1-R3 R5");
+        assert_eq!(ranges([].into_iter(), ""), "");
+        assert_eq!(ranges([7, 8].into_iter(), ""), "7-8");
     }
 }

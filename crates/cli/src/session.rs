@@ -230,14 +230,17 @@ impl<'s> Session<'s> {
         let is_paid = is_paid(self.setup, &project.config)?;
         let limit = report::limit(self.setup, project);
         if total > limit {
-            let text = format!("  The limit of {} is below the forecast: the project may pause.", money(limit));
+            let text =
+                format!("  The limit of {} is below the forecast: the project may pause.", money(limit));
             say(&console::style(text).yellow().for_stderr().to_string());
         }
         let id = &self.project;
         if self.wishes.is_yes {
             if is_paid && project.config.budget_limit().is_none() {
-                return Err(Failure::usage("--yes with a paid model needs a limit, so that it cannot surprise you")
-                    .hint(format!("go on with `orch resume {id} --yes --budget {:.2}`", suggested(total))));
+                return Err(Failure::usage(
+                    "--yes with a paid model needs a limit, so that it cannot surprise you",
+                )
+                .hint(format!("go on with `orch resume {id} --yes --budget {:.2}`", suggested(total))));
             }
         } else if !self.is_interactive {
             let message = "the plan waits for your approval, and there is no terminal to ask at";
@@ -248,7 +251,9 @@ impl<'s> Session<'s> {
             let question = format!("\nCarry out this plan{spend}?");
             if !ask::confirm(&question, &self.lifecycle.soft).await {
                 return Err(Failure::new(Exit::WaitsForPerson, "not approved; nothing was carried out")
-                    .hint(format!("the plan is kept: `orch resume {id}` asks again, `orch show {id}` shows it")));
+                    .hint(format!(
+                        "the plan is kept: `orch resume {id}` asks again, `orch show {id}` shows it"
+                    )));
             }
         }
         self.apply_approval(plan).await?;
@@ -275,7 +280,7 @@ impl<'s> Session<'s> {
             let line = json!({"type": "plan", "plan_id": version.id, "plan": plan, "forecast": forecast});
             print(&format!("{line}\n"))?;
         } else {
-            print(&view.text)?;
+            print(&format!("{}\n", view.text))?;
         }
         Ok(view.forecast.p80)
     }
@@ -344,7 +349,9 @@ impl<'s> Session<'s> {
             text.push('\n');
             text.push_str(&report::summary(self.setup, self.place, project, elapsed).await?);
             if project.config.is_simulated() {
-                text.push_str("\n  This was a rehearsal: everything above and in the files is *simulated*.\n");
+                text.push_str(
+                    "\n  This was a rehearsal: everything above and in the files is *simulated*.\n",
+                );
             }
             print(&text)?;
         }
@@ -352,7 +359,8 @@ impl<'s> Session<'s> {
             copy_out(self.place, &self.project, out).await?;
         }
         if exit == Exit::TasksFailed {
-            let hint = format!("try the failed tasks again with: orch resume {} --retry-failed", self.project);
+            let hint =
+                format!("try the failed tasks again with: orch resume {} --retry-failed", self.project);
             say(&format!("\n{} {hint}", console::style("Next:").bold().for_stderr()));
         }
         Ok(exit)
@@ -453,7 +461,10 @@ async fn set_aside(place: &Place, own: &ProjectId) -> Result<Vec<ProjectId>, Fai
             continue;
         }
         place.apply(Command::PauseProject(project.id.clone(), PauseReason::Person)).await?;
-        say(&format!("\"{}\" was interrupted earlier and is left alone; orch resume {}", project.name, project.id));
+        say(&format!(
+            "\"{}\" was interrupted earlier and is left alone; orch resume {}",
+            project.name, project.id
+        ));
         set_aside.push(project.id);
     }
     Ok(set_aside)

@@ -355,7 +355,8 @@ fn line_of(event: &Event, words: &Words) -> Option<String> {
     let cost = cost.filter(|cost| !cost.is_zero() && event.kind == EventKind::TaskComplete);
     let kind = if words.is_simulated { "simulated " } else { "" };
     let cost = cost.map(|cost| style(format!(" ({kind}{})", money(cost))).dim().to_string());
-    let simulated = if words.is_simulated && event.kind == EventKind::PlanStarted { " (simulated)" } else { "" };
+    let simulated =
+        if words.is_simulated && event.kind == EventKind::PlanStarted { " (simulated)" } else { "" };
     let text = cut(&words.told(event), 160);
     is_told.then(|| format!("{mark} {text}{simulated}{}", cost.unwrap_or_default()))
 }

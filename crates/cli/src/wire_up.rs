@@ -273,7 +273,9 @@ impl Place {
                 _ => Ok(()),
             };
             if let Err(error) = done {
-                say(&format!("warning: files could not be put in place ({error}); the next start tries again"));
+                say(&format!(
+                    "warning: files could not be put in place ({error}); the next start tries again"
+                ));
             }
         }
         Ok(applied.outcome)

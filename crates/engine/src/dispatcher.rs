@@ -9,7 +9,8 @@ use std::time::Duration;
 use domain::attempt::Owner;
 use domain::decide::{Command, Envelope, FollowUp};
 use domain::ports::{
-    Applied, Clock, Delivery, Offer, ProjectStore, ReadyQuery, StoreError, Toolbox, Work, WorkQueue, Workspaces,
+    Applied, Clock, Delivery, Offer, ProjectStore, ReadyQuery, StoreError, Toolbox, Work, WorkQueue,
+    Workspaces,
 };
 use domain::time::Timestamp;
 use domain::tool::ToolSpec;

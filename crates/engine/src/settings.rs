@@ -53,12 +53,13 @@ impl Settings {
             .iter()
             .filter_map(|tier| config.tier(tier.as_str()).map(|model| (tier.as_str(), model)))
             .collect();
-        let base = match config.model() {
-            Some(text) => Routes::uniform(&Route::parse(text, ANTHROPIC).ok_or_else(|| {
-                Refusal::new(Code::Invalid, "model names no model; write provider/model")
-            })?),
-            None => self.routes.clone(),
-        };
+        let base =
+            match config.model() {
+                Some(text) => Routes::uniform(&Route::parse(text, ANTHROPIC).ok_or_else(|| {
+                    Refusal::new(Code::Invalid, "model names no model; write provider/model")
+                })?),
+                None => self.routes.clone(),
+            };
         let routes = base.with_tiers(overrides)?;
         Ok(if self.is_simulated || config.is_simulated() { routes.simulated() } else { routes })
     }

@@ -37,8 +37,7 @@ impl Approve {
             print(&draw_plan(setup, &place, &row, &version).await?.text)?;
         }
         let (toolbox, _) = Registry::new(file_tools(&place.files));
-        let known_tools =
-            Arc::new(toolbox).specs().iter().map(|spec| spec.definition.name.clone()).collect();
+        let known_tools = Arc::new(toolbox).specs().iter().map(|spec| spec.definition.name.clone()).collect();
         let command = ApprovePlan { project: project.id.clone(), plan, known_tools };
         let outcome = place.apply(Command::ApprovePlan(command)).await?;
         let size = match outcome {

@@ -31,12 +31,18 @@ impl Cancel {
             (format!("task \"{}\"", task.title), Command::CancelTask(task.id))
         } else {
             let project = find::project(&place.store, &self.id).await?.project;
-            (format!("project \"{}\" and all its open tasks", project.name), Command::CancelProject(project.id))
+            (
+                format!("project \"{}\" and all its open tasks", project.name),
+                Command::CancelProject(project.id),
+            )
         };
         if !self.yes {
             if !ask::is_interactive() {
-                return Err(Failure::new(Exit::WaitsForPerson, format!("cancelling {what} needs a confirmation"))
-                    .hint("confirm with --yes"));
+                return Err(Failure::new(
+                    Exit::WaitsForPerson,
+                    format!("cancelling {what} needs a confirmation"),
+                )
+                .hint("confirm with --yes"));
             }
             if !ask::confirm(&format!("Cancel {what}?"), &CancellationToken::new()).await {
                 return Err(Failure::new(Exit::WaitsForPerson, "not confirmed; nothing was changed"));

@@ -67,7 +67,9 @@ async fn data(setup: &Setup) -> Vec<Finding> {
     }
     match setup.open().await {
         Ok(place) => match place.store.count_projects(&store::ProjectFilter::default()).await {
-            Ok(count) => vec![Finding::Good(format!("{shown}: {}", crate::output::count(count as usize, "project")))],
+            Ok(count) => {
+                vec![Finding::Good(format!("{shown}: {}", crate::output::count(count as usize, "project")))]
+            }
             Err(error) => vec![Finding::Bad {
                 what: format!("{shown} cannot be read: {error}"),
                 remedy: "restore it from a backup, or choose another folder with --data-dir".to_owned(),
@@ -137,7 +139,9 @@ fn models(
         routes.tiers.iter().map(|(tier, route)| (format!("tier {tier}"), route)).collect();
     uses.extend(routes.planning.iter().map(|route| ("planning".to_owned(), route)));
     uses.extend(routes.verification.iter().map(|route| ("verification".to_owned(), route)));
-    uses.into_iter().map(|(name, route)| model(setup, &name, route, anthropic_models, ollama_models)).collect()
+    uses.into_iter()
+        .map(|(name, route)| model(setup, &name, route, anthropic_models, ollama_models))
+        .collect()
 }
 
 fn model(
@@ -151,7 +155,11 @@ fn model(
         Ok(price) if price.is_free() => "free".to_owned(),
         Ok(price) => {
             let per_million = |nano_per_million: i64| money(domain::money::NanoUsd(nano_per_million));
-            format!("{} in, {} out per million tokens", per_million(price.base.input), per_million(price.base.output))
+            format!(
+                "{} in, {} out per million tokens",
+                per_million(price.base.input),
+                per_million(price.base.output)
+            )
         }
         Err(refusal) => {
             let remedy = format!("set model_pricing.{} in the configuration", route.model);

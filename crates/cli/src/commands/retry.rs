@@ -10,7 +10,9 @@ use crate::{find, report};
 
 /// Try a failed task again, or all failed tasks of a project.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  orch retry tsk_01kb3x\n  orch retry prj_01kb3x && orch resume prj_01kb3x")]
+#[command(
+    after_help = "Examples:\n  orch retry tsk_01kb3x\n  orch retry prj_01kb3x && orch resume prj_01kb3x"
+)]
 pub struct Retry {
     /// Task or project, or the beginning of its id.
     id: String,

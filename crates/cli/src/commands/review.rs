@@ -52,10 +52,7 @@ impl Review {
 }
 
 /// What the attempt wrote: accepting its output publishes this.
-async fn written(
-    place: &Place,
-    task: &domain::id::TaskId,
-) -> Result<Vec<domain::tool::FileEntry>, Failure> {
+async fn written(place: &Place, task: &domain::id::TaskId) -> Result<Vec<domain::tool::FileEntry>, Failure> {
     let rows = place.store.task_rows(task).await?;
     let steps = rows.map(|rows| rows.steps).unwrap_or_default();
     files_written(&steps).map_err(Failure::error)

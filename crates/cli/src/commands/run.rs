@@ -114,8 +114,7 @@ impl Run {
         let name = self.name.clone().unwrap_or_else(|| name_of(&requirements, self.file.as_deref()));
         let wanted = requirement::split(&requirements).len();
         let owner = local_owner(&place).await?;
-        let create =
-            CreateProject { id: id.clone(), owner, name: name.clone(), requirements, config };
+        let create = CreateProject { id: id.clone(), owner, name: name.clone(), requirements, config };
         session.apply(Command::CreateProject(create)).await?;
         say(&format!(
             "{} {name} · {} · {id}",
@@ -187,8 +186,8 @@ fn check_prices(setup: &Setup, config: &ProjectConfig) -> Result<(), Failure> {
 
 fn read_file(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
-    let metadata = std::fs::metadata(path)
-        .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+    let metadata =
+        std::fs::metadata(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
     if metadata.is_dir() {
         return Err(Failure::usage(format!("{shown} is a folder; name a file with the requirements")));
     }

@@ -13,7 +13,9 @@ use crate::{find, report};
 
 /// Show one project: plan, tasks, what waits and why, costs, files.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  orch show prj_01kb3x\n  orch show prj_01kb3x --output\n  orch show prj_01kb3x --json")]
+#[command(
+    after_help = "Examples:\n  orch show prj_01kb3x\n  orch show prj_01kb3x --output\n  orch show prj_01kb3x --json"
+)]
 pub struct Show {
     /// Project, or the beginning of its id.
     id: String,
@@ -59,7 +61,10 @@ impl Show {
         print(&format!("\n{}", report::summary(setup, &place, project, None).await?))?;
         self.outputs(&place, &tasks).await?;
         for checkpoint in place.store.list_checkpoints(Some(&project.id), None, true).await? {
-            say(&format!("\nWaits for you: {}\n  orch resolve {} retry|skip|fail", checkpoint.summary, checkpoint.id));
+            say(&format!(
+                "\nWaits for you: {}\n  orch resolve {} retry|skip|fail",
+                checkpoint.summary, checkpoint.id
+            ));
         }
         Ok(Exit::Completed)
     }
@@ -68,7 +73,8 @@ impl Show {
         for detail in tasks.iter().filter(|_| self.output) {
             let found = place.store.find_task(&detail.task.id).await?;
             if let Some(output) = found.and_then(|history| history.detail.output) {
-                let title = console::style(format!("#{} {}", detail.task.index + 1, detail.task.title)).bold();
+                let title =
+                    console::style(format!("#{} {}", detail.task.index + 1, detail.task.title)).bold();
                 print(&format!("\n{title}\n{}\n", output.trim_end()))?;
             }
         }

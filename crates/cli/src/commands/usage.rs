@@ -14,7 +14,10 @@ use crate::wire_up::{Place, Setup};
 
 /// Show what was spent, on what; simulated money is never mixed with real.
 #[derive(Debug, clap::Args)]
-#[command(name = "usage", after_help = "Examples:\n  orch usage\n  orch usage prj_01kb3x --by task\n  orch usage --by day --json")]
+#[command(
+    name = "usage",
+    after_help = "Examples:\n  orch usage\n  orch usage prj_01kb3x --by task\n  orch usage --by day --json"
+)]
 pub struct UsageCommand {
     /// Only of this project.
     id: Option<String>,
