@@ -132,6 +132,9 @@ fn check_dependencies(view: &View, wrong: &mut Vec<String>) {
 fn check_calls(view: &View, wrong: &mut Vec<String>) {
     for task in view.tasks.values().flatten() {
         let Some(id) = &task.call else { continue };
+        if task.state == TaskState::Completed {
+            wrong.push(format!("{} is completed with call {id} in flight: two workers had it", task.id));
+        }
         let is_open = view.calls.get(id).and_then(Option::as_ref).is_some_and(|call| {
             call.state == CallState::Intent && call.owner == Owner::Task(task.id.clone())
         });

@@ -20,7 +20,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::apply::Rules;
-use crate::error::{Failure, is_damaged, is_read_only};
+use crate::error::{Failure, is_busy, is_damaged, is_read_only};
 use crate::writer::{Direct, Job, QUEUE, Writer};
 
 /// Marks our files, in the header where SQLite keeps it for this: `ORCH`.
@@ -40,6 +40,9 @@ const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 
 /// Readers at the same time.
 const READERS: u32 = 4;
+
+/// How often connecting waits 20 ms for another process.
+const CONNECT_TRIES: u32 = 250;
 
 /// Signals that a slow listener may fall behind.
 const SIGNALS: usize = 1_024;
@@ -275,8 +278,25 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(Duration::from_secs(5))
         .pragma("mmap_size", "0")
         .pragma("cache_size", "-16384")
+        // After a peak the log gives its space back.
+        .pragma("journal_size_limit", "67108864")
         .statement_cache_capacity(256)
         .disable_statement_logging()
+}
+
+/// Connects, also while another process makes the same new database: changing the
+/// kind of log does not wait by itself.
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match options.connect().await {
+            Err(error) if is_busy(&error) && tries < CONNECT_TRIES => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Looks at the file before anything opens it, and makes it when there is none.
@@ -315,13 +335,11 @@ async fn prepare_file(path: &Path) -> Result<(), OpenError> {
 /// Writes our mark into the header of a new file, before it has a log that the
 /// header could be hidden in.
 async fn mark_as_ours(path: &Path) -> Result<(), sqlx::Error> {
-    let mut conn = SqliteConnectOptions::new()
+    let options = SqliteConnectOptions::new()
         .filename(path)
-        .journal_mode(SqliteJournalMode::Delete)
         .pragma("application_id", APPLICATION_ID.to_string())
-        .disable_statement_logging()
-        .connect()
-        .await?;
+        .disable_statement_logging();
+    let mut conn = connect(&options).await?;
     // Only what is written creates a page; the mark alone does not on all versions.
     sqlx::query("PRAGMA user_version = 1").execute(&mut conn).await?;
     conn.close().await
@@ -366,7 +384,7 @@ impl Start {
         let path = &self.path;
         let driver = |error: sqlx::Error| OpenError::from_driver(path, &error);
         let options = connect_options(path).create_if_missing(false).pragma("wal_autocheckpoint", "0");
-        let mut conn = options.connect().await.map_err(driver)?;
+        let mut conn = connect(&options).await.map_err(driver)?;
         let found: String =
             sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut conn).await.map_err(driver)?;
         if parse_version(&found).is_none_or(|version| version < SQLITE_MIN) {
@@ -375,7 +393,7 @@ impl Start {
         migrate(path, &mut conn).await?;
         let page_bytes: i64 =
             sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut conn).await.map_err(driver)?;
-        let side = options.connect().await.map_err(driver)?;
+        let side = connect(&options).await.map_err(driver)?;
         let mut log = path.clone().into_os_string();
         log.push("-wal");
         let policy = Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner));
@@ -389,6 +407,7 @@ impl Start {
             clock: self.clock,
             policy: self.policy,
             changed: self.changed,
+            is_log_nearly_moved: Arc::default(),
         })
     }
 }

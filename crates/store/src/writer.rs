@@ -4,6 +4,7 @@
 //! submitted is carried out.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::decide::Envelope;
@@ -30,7 +31,7 @@ const BATCH_SUBMISSIONS: usize = 256;
 const BATCH_COMMANDS: usize = 512;
 
 /// Commits between two looks at the size of the log.
-const COMMITS_PER_LOOK: u32 = 64;
+const COMMITS_PER_LOOK: u32 = 16;
 
 /// Size of the log, not yet in the main file, from which it is moved there.
 const LOG_BYTES_MAX: i64 = 16 * 1024 * 1024;
@@ -72,6 +73,8 @@ pub(crate) struct Writer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policy: Arc<RwLock<Arc<Policy>>>,
     pub(crate) changed: broadcast::Sender<ProjectId>,
+    /// Set when most of the log was moved beside the writer.
+    pub(crate) is_log_nearly_moved: Arc<AtomicBool>,
 }
 
 type Submission = (Vec<Envelope>, oneshot::Sender<Answers>);
@@ -112,7 +115,9 @@ impl Writer {
                     return;
                 }
             }
-            if commits >= COMMITS_PER_LOOK {
+            if self.is_log_nearly_moved.swap(false, Ordering::Acquire) {
+                self.move_rest_of_log().await;
+            } else if commits >= COMMITS_PER_LOOK {
                 commits = 0;
                 self.look_at_log();
             }
@@ -239,30 +244,44 @@ impl Writer {
             return;
         }
         let (side, page_bytes) = (Arc::clone(&self.side), self.page_bytes);
+        let is_nearly_moved = Arc::clone(&self.is_log_nearly_moved);
         tokio::spawn(async move {
             // One at a time; the next look comes anyway.
             let Ok(mut side) = side.try_lock() else { return };
-            if let Err(error) = checkpoint(&mut side, page_bytes).await {
-                tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+            match checkpoint(&mut side, page_bytes).await {
+                Ok(is_moved) => is_nearly_moved.store(is_moved, Ordering::Release),
+                Err(error) => warn_of_log(&error),
             }
         });
     }
 
-    async fn close(&mut self) {
+    /// Moves what was added meanwhile, with nobody writing: only a log that was
+    /// moved to its end begins anew, and under load it would grow for ever.
+    async fn move_rest_of_log(&self) {
         let mut side = self.side.lock().await;
         if let Err(error) = sqlx::query(CHECKPOINT).fetch_all(&mut *side).await {
-            tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+            warn_of_log(&error);
         }
+    }
+
+    async fn close(&mut self) {
+        self.move_rest_of_log().await;
     }
 }
 
-async fn checkpoint(side: &mut SqliteConnection, page_bytes: i64) -> Result<(), sqlx::Error> {
+fn warn_of_log(error: &sqlx::Error) {
+    tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+}
+
+/// Whether there was much to move.
+async fn checkpoint(side: &mut SqliteConnection, page_bytes: i64) -> Result<bool, sqlx::Error> {
     let row = sqlx::query(LOG_SIZE).fetch_one(&mut *side).await?;
     let (frames, done): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
-    if frames.saturating_sub(done).saturating_mul(page_bytes) >= LOG_BYTES_MAX {
-        sqlx::query(CHECKPOINT).fetch_all(side).await?;
+    if frames.saturating_sub(done).saturating_mul(page_bytes) < LOG_BYTES_MAX {
+        return Ok(false);
     }
-    Ok(())
+    sqlx::query(CHECKPOINT).fetch_all(side).await?;
+    Ok(true)
 }
 
 fn all_failed(submission: &[Envelope], failure: Failure) -> Answers {

@@ -1,0 +1,7 @@
+//! The engine against a store in memory, in virtual time: seeded histories with a
+//! faulty provider, random people and sudden deaths, and the known bugs that they
+//! must find.
+
+mod bugs;
+mod simulation;
+mod world;
