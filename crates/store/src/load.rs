@@ -86,6 +86,7 @@ pub(crate) async fn load(
 }
 
 /// Names what a decision that wanted this key will want next.
+#[expect(clippy::too_many_lines, reason = "one arm per kind of key, flat and exhaustive")]
 fn follow(view: &View, key: &Key, now: Timestamp, wanted: &mut Wanted) {
     match key {
         Key::Task(id) => {
