@@ -127,16 +127,30 @@ impl<'s> Session<'s> {
     /// Whatever ended it early.
     pub async fn carry_on(mut self) -> Ended {
         let ended = self.advance().await;
+        self.close().await;
+        ended
+    }
+
+    /// Stops the engine because what was to be done first could not be done.
+    ///
+    /// # Errors
+    /// Always: with what went wrong.
+    pub async fn give_up(mut self, failure: Failure) -> Ended {
+        self.close().await;
+        Err(failure)
+    }
+
+    /// Stops the engine and leaves other projects as they were found.
+    async fn close(&mut self) {
         self.view.end();
         self.handle().drain();
         self.handle().stopped().await;
         for project in std::mem::take(&mut self.set_aside) {
-            // As it was found; one that cannot be given back stays paused and says so.
+            // One that cannot be given back stays paused and says so.
             if let Err(failure) = self.place.apply(Command::ExecuteProject(project)).await {
                 failure.tell();
             }
         }
-        ended
     }
 
     async fn advance(&mut self) -> Ended {

@@ -75,15 +75,27 @@ impl Resume {
         ));
         let seen = project.event_seq;
         let session = Session::start(setup, &place, project.id.clone(), seen, wishes).await?;
-        if let Some(budget) = self.budget {
-            session.apply(raise(&row, budget)).await?;
-        }
-        if self.retry_failed {
-            retry_failed(&place, &session, &row).await?;
-        }
-        let ended = session.carry_on().await;
+        let ended = match self.prepare(&place, &session, &row).await {
+            Ok(()) => session.carry_on().await,
+            Err(failure) => session.give_up(failure).await,
+        };
         place.store.close().await;
         ended
+    }
+
+    async fn prepare(
+        &self,
+        place: &Place,
+        session: &Session<'_>,
+        row: &ProjectListRow,
+    ) -> Result<(), Failure> {
+        if let Some(budget) = self.budget {
+            session.apply(raise(row, budget)).await?;
+        }
+        if self.retry_failed {
+            retry_failed(place, session, row).await?;
+        }
+        Ok(())
     }
 }
 

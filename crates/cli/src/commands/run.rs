@@ -111,22 +111,34 @@ impl Run {
         let id = ProjectId::fresh(&mut RandomIds);
         // Before the project is made: a run that cannot start leaves nothing behind.
         let session = Session::start(setup, &place, id.clone(), 0, self.wishes()).await?;
-        let name = self.name.clone().unwrap_or_else(|| name_of(&requirements, self.file.as_deref()));
-        let wanted = requirement::split(&requirements).len();
-        let owner = local_owner(&place).await?;
-        let create = CreateProject { id: id.clone(), owner, name: name.clone(), requirements, config };
-        session.apply(Command::CreateProject(create)).await?;
-        say(&format!(
-            "{} {name} · {} · {id}",
-            console::style("Project").bold().for_stderr(),
-            count(wanted, "requirement")
-        ));
-        if let Some(dir) = &self.files {
-            copy_in(&place, &id, dir).await?;
-        }
-        let ended = session.carry_on().await;
+        let ended = match self.prepare(&place, &session, &id, requirements, config).await {
+            Ok(()) => session.carry_on().await,
+            Err(failure) => session.give_up(failure).await,
+        };
         place.store.close().await;
         ended
+    }
+
+    /// Makes the project and fills its workspace.
+    async fn prepare(
+        &self,
+        place: &Place,
+        session: &Session<'_>,
+        id: &ProjectId,
+        requirements: String,
+        config: ProjectConfig,
+    ) -> Result<(), Failure> {
+        let name = self.name.clone().unwrap_or_else(|| name_of(&requirements, self.file.as_deref()));
+        let wanted = requirement::split(&requirements).len();
+        let owner = local_owner(place).await?;
+        let create = CreateProject { id: id.clone(), owner, name: name.clone(), requirements, config };
+        session.apply(Command::CreateProject(create)).await?;
+        let label = console::style("Project").bold().for_stderr();
+        say(&format!("{label} {name} · {} · {id}", count(wanted, "requirement")));
+        if let Some(dir) = &self.files {
+            copy_in(place, id, dir).await?;
+        }
+        Ok(())
     }
 
     fn requirements(&self) -> Result<String, Failure> {

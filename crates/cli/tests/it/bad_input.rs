@@ -44,6 +44,17 @@ fn options_that_mean_nothing_are_refused() {
 }
 
 #[test]
+fn a_name_that_is_too_long_ends_the_run_before_it_begins() {
+    let bench = Bench::new();
+    let name = "n".repeat(201);
+    bench
+        .orch(&["run", "--text", "Write a poem.", "--simulate", "--name", &name])
+        .exits(2)
+        .says("1 to 200 characters");
+    assert!(bench.orch(&["list", "--json"]).exits(0).lines().is_empty());
+}
+
+#[test]
 fn models_that_cannot_be_used_are_named() {
     let mut bench = Bench::new();
     let model = |bench: &Bench, model: &str| {
