@@ -2,35 +2,105 @@
 //!
 //! No rules and no work of its own; each command is one file in `commands/`.
 
+mod ask;
+mod choose;
 mod commands;
 mod config;
+mod exit;
+mod find;
+mod follow;
+mod lifecycle;
+mod logging;
+mod output;
+mod plan_view;
+mod report;
+mod session;
+mod system;
+mod view;
+mod wire_up;
 
-use std::path::PathBuf;
+use std::future::Future;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// From written requirements to finished work.
+use crate::exit::{Ended, Exit, Failure};
+use crate::wire_up::{Globals, Setup};
+
+/// Exit codes and first steps, below the help.
+const AFTER_HELP: &str = "\
+Try it:   orch run examples/hello-world.md --simulate
+Exit codes: 0 completed · 1 error · 2 wrong use or configuration · 3 tasks failed
+            4 waits for a person (also: not approved, interrupted) · 5 budget used up";
+
+/// From written requirements to finished work: a model plans, you approve, models with
+/// tools carry it out, inside a budget.
 #[derive(Debug, Parser)]
-#[command(name = "orch", version, about, arg_required_else_help = true)]
+#[command(name = "orch", version, about, after_help = AFTER_HELP, arg_required_else_help = true)]
 struct Arguments {
-    /// Configuration file [default: config.json, if there is one].
-    #[arg(long, value_name = "FILE", env = "ORCH_CONFIG", global = true)]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    globals: Globals,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(commands::run::Run),
+    Resume(commands::resume::Resume),
+    List(commands::list::List),
+    Show(commands::show::Show),
+    Approve(commands::approve::Approve),
+    Pause(commands::pause::Pause),
+    Cancel(commands::cancel::Cancel),
+    Retry(commands::retry::Retry),
+    Checkpoints(commands::checkpoints::Checkpoints),
+    Resolve(commands::resolve::Resolve),
+    Review(commands::review::Review),
+    Usage(commands::usage::UsageCommand),
+    Doctor(commands::doctor::Doctor),
     /// Show, check or write the configuration.
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match arguments.command {
-        Command::Config(command) => commands::config::run(&command, arguments.config.as_deref()),
+    let Arguments { globals, command } = Arguments::parse();
+    if let Command::Config(command) = command {
+        return commands::config::run(&command, globals.config.as_deref());
     }
+    logging::start_quiet(globals.verbose);
+    match dispatch(&globals, command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.tell().into(),
+    }
+}
+
+fn dispatch(globals: &Globals, command: Command) -> Ended {
+    let setup = Setup::load(globals)?;
+    match command {
+        Command::Run(command) => wait(command.run(&setup)),
+        Command::Resume(command) => wait(command.run(&setup)),
+        Command::List(command) => wait(command.run(&setup)),
+        Command::Show(command) => wait(command.run(&setup)),
+        Command::Approve(command) => wait(command.run(&setup)),
+        Command::Pause(command) => wait(command.run(&setup)),
+        Command::Cancel(command) => wait(command.run(&setup)),
+        Command::Retry(command) => wait(command.run(&setup)),
+        Command::Checkpoints(command) => wait(command.run(&setup)),
+        Command::Resolve(command) => wait(command.run(&setup)),
+        Command::Review(command) => wait(command.run(&setup)),
+        Command::Usage(command) => wait(command.run(&setup)),
+        Command::Doctor(command) => wait(command.run(&setup)),
+        Command::Config(_) => Ok(Exit::Usage),
+    }
+}
+
+/// Runs a command to its end.
+fn wait(command: impl Future<Output = Ended>) -> Ended {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("the program cannot start: {error}")))?;
+    runtime.block_on(command)
 }

@@ -157,6 +157,13 @@ impl ProjectConfig {
         self.0.get("tiers").and_then(|tiers| tiers.get(tier)).and_then(Value::as_str)
     }
 
+    /// The one model that does everything for this project, as `provider/model`
+    /// or an id of Anthropic's; tiers win over it.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.text("model")
+    }
+
     /// Whether the simulated model stands in for every model of this project.
     #[must_use]
     pub fn is_simulated(&self) -> bool {

@@ -9,7 +9,8 @@ use std::time::Duration;
 use domain::attempt::Owner;
 use domain::decide::{Command, Envelope, FollowUp};
 use domain::ports::{
-    Applied, Clock, Delivery, ProjectStore, ReadyQuery, StoreError, Toolbox, Work, WorkQueue, Workspaces,
+    Applied, Clock, Delivery, Offer, ProjectStore, ReadyQuery, StoreError, Toolbox, Work, WorkQueue,
+    Workspaces,
 };
 use domain::time::Timestamp;
 use domain::tool::ToolSpec;
@@ -33,6 +34,8 @@ const OFFERS_PER_SLOT: usize = 2;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(5);
 /// Operations that may run beside the tasks.
 const OPERATION_SLOTS: usize = 4;
+/// Operations that may wait for one of these: they are not offered again.
+const OPERATIONS_WAITING: usize = 100_000;
 
 /// What workers share.
 pub(crate) struct Engine {
@@ -45,6 +48,9 @@ pub(crate) struct Engine {
     pub(crate) ids: SharedIds,
     pub(crate) settings: Settings,
     pub(crate) queue: LocalQueue,
+    /// Operations have slots of their own: they must not take those of tasks, nor
+    /// wait behind them.
+    pub(crate) operations: LocalQueue,
     pub(crate) live: Live,
     pub(crate) cuts: Cuts,
     pub(crate) gates: Gates,
@@ -85,7 +91,8 @@ pub async fn start(deps: Deps) -> Result<Handle, StoreError> {
         workspaces: deps.workspaces,
         clock: deps.clock,
         ids: SharedIds::new(deps.ids),
-        queue: LocalQueue::new(slots * OFFERS_PER_SLOT + OPERATION_SLOTS),
+        queue: LocalQueue::new(slots * OFFERS_PER_SLOT),
+        operations: LocalQueue::new(OPERATIONS_WAITING),
         live: Live::new(),
         cuts: Cuts::default(),
         gates: Gates::default(),
@@ -182,7 +189,19 @@ impl Engine {
             }
         }
         if !offers.is_empty() {
-            self.queue.offer(offers).await;
+            self.offer(offers).await;
+        }
+    }
+
+    /// Puts work into the queue of its kind.
+    pub(crate) async fn offer(&self, offers: Vec<Offer>) {
+        let (tasks, operations): (Vec<Offer>, Vec<Offer>) =
+            offers.into_iter().partition(|offer| matches!(offer.work, Work::Task(_)));
+        if !tasks.is_empty() {
+            self.queue.offer(tasks).await;
+        }
+        if !operations.is_empty() {
+            self.operations.offer(operations).await;
         }
     }
 
@@ -235,6 +254,9 @@ struct Dispatcher {
     engine: Arc<Engine>,
     workers: JoinSet<(Work, bool)>,
     slots: usize,
+    /// One more owner for each worker at a task, and at an operation.
+    at_tasks: Arc<()>,
+    at_operations: Arc<()>,
     /// The database may have ready work that is not in the queue.
     is_hungry: bool,
     next_wake: Option<Timestamp>,
@@ -244,11 +266,13 @@ struct Dispatcher {
 
 impl Dispatcher {
     fn new(engine: Arc<Engine>) -> Self {
-        let slots = engine.settings.slots.max(1) + OPERATION_SLOTS;
+        let slots = engine.settings.slots.max(1);
         Self {
             engine,
             workers: JoinSet::new(),
             slots,
+            at_tasks: Arc::default(),
+            at_operations: Arc::default(),
             is_hungry: true,
             next_wake: None,
             lost: VecDeque::new(),
@@ -263,7 +287,8 @@ impl Dispatcher {
             match self.next().await {
                 Woken::Look | Woken::Tick => self.is_hungry = true,
                 Woken::Taken(deliveries) => {
-                    self.engine.places.filled(deliveries.len());
+                    let is_task = |delivery: &&Delivery| matches!(delivery.offer.work, Work::Task(_));
+                    self.engine.places.filled(deliveries.iter().filter(is_task).count());
                     for delivery in deliveries {
                         self.start_worker(delivery);
                     }
@@ -278,7 +303,9 @@ impl Dispatcher {
     }
 
     async fn next(&mut self) -> Woken {
-        let free = self.engine.places.worth_filling(self.slots.saturating_sub(self.workers.len()));
+        let working = |marker: &Arc<()>| Arc::strong_count(marker) - 1;
+        let free = self.engine.places.worth_filling(self.slots.saturating_sub(working(&self.at_tasks)));
+        let free_operations = OPERATION_SLOTS.saturating_sub(working(&self.at_operations));
         let pause = self.pause();
         let engine = Arc::clone(&self.engine);
         tokio::select! {
@@ -290,6 +317,7 @@ impl Dispatcher {
                 }
                 Woken::Ended(ended.ok())
             }
+            taken = engine.operations.take(free_operations), if free_operations > 0 => Woken::Taken(taken),
             taken = engine.queue.take(free), if free > 0 => Woken::Taken(taken),
             () = engine.wake.notified() => Woken::Look,
             () = tokio::time::sleep(pause) => Woken::Tick,
@@ -333,7 +361,12 @@ impl Dispatcher {
 
     fn start_worker(&mut self, delivery: Delivery) {
         let engine = Arc::clone(&self.engine);
+        let marker = match delivery.offer.work {
+            Work::Task(_) => Arc::clone(&self.at_tasks),
+            Work::Operation(_) => Arc::clone(&self.at_operations),
+        };
         self.workers.spawn(async move {
+            let _marker = marker;
             let work = delivery.offer.work.clone();
             let is_well = match &work {
                 Work::Task(id) => task::run(&engine, id, delivery.offer.fence).await,

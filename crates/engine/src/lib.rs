@@ -22,6 +22,7 @@ mod context;
 mod cuts;
 mod deps;
 mod dispatcher;
+mod forecast;
 mod live;
 mod places;
 mod planner;

@@ -12,7 +12,7 @@ use domain::model::{Answer, Message, Purpose, StopReason, Usage};
 use domain::money::NanoUsd;
 use domain::plan::parse::{PlanRules, parse, repair_text};
 use domain::plan::{Plan, Rigor, wire};
-use domain::ports::{Offer, OperationRows, Work, WorkQueue};
+use domain::ports::{Offer, OperationRows, Work};
 use domain::refusal::Refusal;
 use tokio_util::sync::CancellationToken;
 
@@ -84,7 +84,7 @@ fn offer_later(engine: &Arc<Engine>, id: &OperationId, pause: Duration) {
             () = tokio::time::sleep(pause) => {}
             () = engine.drain.cancelled() => return,
         }
-        engine.queue.offer(vec![Offer { work: Work::Operation(id), fence: 0 }]).await;
+        engine.offer(vec![Offer { work: Work::Operation(id), fence: 0 }]).await;
     });
 }
 

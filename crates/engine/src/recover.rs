@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use domain::decide::{Command, Envelope};
-use domain::ports::{Offer, StoreError, Work, WorkQueue};
+use domain::ports::{Offer, StoreError, Work};
 
 use crate::dispatcher::Engine;
 
@@ -37,7 +37,7 @@ pub(crate) async fn run(engine: &Arc<Engine>) -> Result<(), StoreError> {
     }
     let offers: Vec<Offer> =
         left.operations.into_iter().map(|id| Offer { work: Work::Operation(id), fence: 0 }).collect();
-    engine.queue.offer(offers).await;
+    engine.offer(offers).await;
     if !left.deleted.is_empty() {
         let engine = Arc::clone(engine);
         tokio::spawn(async move {

@@ -7,8 +7,8 @@ use domain::context::ContextBounds;
 use domain::policy::Policy;
 use domain::pricing::PriceTable;
 use domain::project::ProjectConfig;
-use domain::refusal::Refusal;
-use domain::routing::{Routes, Tier};
+use domain::refusal::{Code, Refusal};
+use domain::routing::{ANTHROPIC, Route, Routes, Tier};
 
 /// Configuration of one engine.
 #[derive(Clone, Debug)]
@@ -43,8 +43,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The routes of one project: its own tiers, and the stand-in where it asks
-    /// for it.
+    /// The routes of one project: its own model and tiers, and the stand-in where
+    /// it asks for it.
     ///
     /// # Errors
     /// A refusal that names the tier or model that means nothing.
@@ -53,7 +53,14 @@ impl Settings {
             .iter()
             .filter_map(|tier| config.tier(tier.as_str()).map(|model| (tier.as_str(), model)))
             .collect();
-        let routes = self.routes.clone().with_tiers(overrides)?;
+        let base =
+            match config.model() {
+                Some(text) => Routes::uniform(&Route::parse(text, ANTHROPIC).ok_or_else(|| {
+                    Refusal::new(Code::Invalid, "model names no model; write provider/model")
+                })?),
+                None => self.routes.clone(),
+            };
+        let routes = base.with_tiers(overrides)?;
         Ok(if self.is_simulated || config.is_simulated() { routes.simulated() } else { routes })
     }
 }

@@ -524,7 +524,7 @@ impl<'e> Worker<'e> {
 
 /// Work of local models is judged by a local model or by nobody: it must not
 /// begin to cost money by itself.
-fn is_judged(own: &Route, verifier: Option<&Route>) -> bool {
+pub(crate) fn is_judged(own: &Route, verifier: Option<&Route>) -> bool {
     let is_local = |route: &Route| {
         route.provider == OLLAMA || (route.provider == SIMULATED && route.model.starts_with("ollama/"))
     };

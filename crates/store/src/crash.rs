@@ -60,6 +60,10 @@ struct Target {
     seen: AtomicU64,
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "for tests alone; it must work in every program that has a store"
+)]
 fn target() -> Option<&'static Target> {
     static TARGET: OnceLock<Option<Target>> = OnceLock::new();
     TARGET

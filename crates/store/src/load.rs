@@ -161,6 +161,7 @@ impl Asked {
 }
 
 /// Names what a decision that wanted this key will want next.
+#[expect(clippy::too_many_lines, reason = "one arm per kind of key, flat and exhaustive")]
 fn follow(view: &View, key: &Key, now: Timestamp, wanted: &mut Wanted) {
     match key {
         Key::Task(id) => {

@@ -43,6 +43,7 @@ pub struct Tamper {
     /// Another command instead of this one.
     pub command: fn(&View, &Envelope) -> Option<Envelope>,
     /// Another decision instead of this one.
+    #[expect(clippy::type_complexity, reason = "it is `decide` with its result to be spoilt")]
     pub decision: fn(&View, &Envelope, Result<Decision, Stop>) -> Result<Decision, Stop>,
 }
 
