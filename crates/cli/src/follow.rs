@@ -62,6 +62,11 @@ pub async fn follow(session: &mut Session<'_>) -> Result<End, Failure> {
                 }
                 return Ok(End::Paused(reason));
             }
+            ProjectState::Cancelled => {
+                // Perhaps by another process, which cannot cut what runs in this one.
+                session.handle().stop();
+                return Ok(End::Ended);
+            }
             _ => return Ok(End::Ended),
         }
         if session.lifecycle.soft.is_cancelled() {

@@ -25,7 +25,7 @@ use crate::choose::is_paid;
 use crate::exit::{Ended, Exit, Failure};
 use crate::follow::{self, End};
 use crate::lifecycle::Lifecycle;
-use crate::output::{count, money, print, say};
+use crate::output::{count, money, print, say, short, short_length};
 use crate::plan_view::PlanView;
 use crate::report;
 use crate::view::View;
@@ -104,6 +104,11 @@ impl<'s> Session<'s> {
             since: Instant::now(),
             set_aside,
         })
+    }
+
+    /// The project's id as a person would type it.
+    fn name(&self) -> &str {
+        short(self.project.as_str(), short_length(std::iter::empty()))
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -216,7 +221,7 @@ impl<'s> Session<'s> {
                     "no_provider" | "price_unknown" | "unknown_model" => Exit::Usage,
                     _ => Exit::Error,
                 };
-                let hint = format!("nothing was carried out; `orch resume {}` plans again", self.project);
+                let hint = format!("nothing was carried out; `orch resume {}` plans again", self.name());
                 Err(Failure::new(exit, format!("there is no plan: {message}")).hint(hint))
             }
         }
@@ -231,7 +236,7 @@ impl<'s> Session<'s> {
             () = self.lifecycle.hard.cancelled() => self.handle().stop(),
         }
         Failure::new(Exit::WaitsForPerson, "interrupted")
-            .hint(format!("go on with `orch resume {}`", self.project))
+            .hint(format!("go on with `orch resume {}`", self.name()))
     }
 
     /// Shows the draft plan and has it approved; an exit code when it was not.
@@ -248,7 +253,7 @@ impl<'s> Session<'s> {
                 format!("  The limit of {} is below the forecast: the project may pause.", money(limit));
             say(&console::style(text).yellow().for_stderr().to_string());
         }
-        let id = &self.project;
+        let id = self.name();
         if self.wishes.is_yes {
             if is_paid && project.config.budget_limit().is_none() {
                 return Err(Failure::usage(
@@ -301,7 +306,7 @@ impl<'s> Session<'s> {
 
     async fn finish(&mut self, end: End) -> Result<Option<Exit>, Failure> {
         self.view.end();
-        let id = self.project.clone();
+        let id = self.name().to_owned();
         let exit = match end {
             // The state says the rest.
             End::Ended => return Ok(None),
@@ -345,7 +350,7 @@ impl<'s> Session<'s> {
                 lines.push(format!("\"{}\" needs your judgement\n        {command}", task.title));
             }
         }
-        lines.push(format!("then go on with: orch resume {id}"));
+        lines.push(format!("then go on with: orch resume {}", self.name()));
         Ok(lines.join("\n      "))
     }
 
@@ -373,8 +378,7 @@ impl<'s> Session<'s> {
             copy_out(self.place, &self.project, out).await?;
         }
         if exit == Exit::TasksFailed {
-            let hint =
-                format!("try the failed tasks again with: orch resume {} --retry-failed", self.project);
+            let hint = format!("try the failed tasks again with: orch resume {} --retry-failed", self.name());
             say(&format!("\n{} {hint}", console::style("Next:").bold().for_stderr()));
         }
         Ok(exit)
@@ -477,7 +481,8 @@ async fn set_aside(place: &Place, own: &ProjectId) -> Result<Vec<ProjectId>, Fai
         place.apply(Command::PauseProject(project.id.clone(), PauseReason::Person)).await?;
         say(&format!(
             "\"{}\" was interrupted earlier and is left alone; orch resume {}",
-            project.name, project.id
+            project.name,
+            short(project.id.as_str(), short_length(std::iter::empty()))
         ));
         set_aside.push(project.id);
     }

@@ -104,3 +104,21 @@ fn other_interrupted_projects_are_left_alone() {
     let id = first["id"].as_str().unwrap();
     bench.orch(&["resume", id]).exits(0);
 }
+
+#[test]
+fn another_process_pauses_and_cancels_what_runs() {
+    let bench = Bench::new();
+    let text = "Write `one.md`. simulate: slow=3000";
+    let begins = "\"Write one.md\" begins";
+    let latest = || bench.orch(&["list", "--json", "--limit", "1"]).exits(0).lines().remove(0);
+    let started = bench.start_until(&["run", "--text", text, "--simulate"], begins);
+    bench.orch(&["pause", latest()["id"].as_str().unwrap()]).exits(0);
+    assert_eq!(started.ended().0, 4);
+    assert_eq!(latest()["state"], "paused");
+    let started = bench.start_until(&["run", "--text", text, "--simulate"], begins);
+    bench.orch(&["cancel", latest()["id"].as_str().unwrap(), "--yes"]).exits(0);
+    let (code, stderr) = started.ended();
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("was cancelled"), "{stderr}");
+    assert_eq!(latest()["state"], "cancelled");
+}
