@@ -21,7 +21,6 @@ fn start(format: LogFormat, level: LevelFilter) {
 }
 
 /// Logs as configured, for a server.
-#[expect(dead_code, reason = "for the command that serves")]
 pub fn start_configured(format: LogFormat, level: LogLevel) {
     let level = match level {
         LogLevel::Trace => LevelFilter::TRACE,

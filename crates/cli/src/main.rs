@@ -59,6 +59,9 @@ enum Command {
     Review(commands::review::Review),
     Usage(commands::usage::UsageCommand),
     Doctor(commands::doctor::Doctor),
+    Serve(commands::serve::Serve),
+    #[command(subcommand)]
+    User(commands::user::UserCommand),
     /// Show, check or write the configuration.
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
@@ -69,7 +72,9 @@ fn main() -> ExitCode {
     if let Command::Config(command) = command {
         return commands::config::run(&command, globals.config.as_deref());
     }
-    logging::start_quiet(globals.verbose);
+    if !matches!(command, Command::Serve(_)) {
+        logging::start_quiet(globals.verbose);
+    }
     match dispatch(&globals, command) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.tell().into(),
@@ -92,6 +97,8 @@ fn dispatch(globals: &Globals, command: Command) -> Ended {
         Command::Review(command) => wait(command.run(&setup)),
         Command::Usage(command) => wait(command.run(&setup)),
         Command::Doctor(command) => wait(command.run(&setup)),
+        Command::Serve(command) => wait(command.run(&setup)),
+        Command::User(command) => wait(command.run(&setup)),
         Command::Config(_) => Ok(Exit::Usage),
     }
 }

@@ -183,6 +183,20 @@ impl Handle {
         self.engine.places.broken()
     }
 
+    /// Another process has written: looks for work, and cuts what it called off.
+    pub async fn look_again(&self) {
+        for id in self.engine.cuts.tasks() {
+            // A row that cannot be read now is looked at again at its next write.
+            if let Ok(rows) = self.engine.store.task_rows(&id).await
+                && rows.is_none_or(|rows| rows.task.state.is_final())
+            {
+                self.engine.cuts.task(&id);
+            }
+        }
+        self.engine.made_progress();
+        self.engine.nudge();
+    }
+
     /// Looks for work that another process may have made.
     pub fn nudge(&self) {
         self.engine.nudge();

@@ -44,6 +44,18 @@ impl Cuts {
         }
     }
 
+    /// Tasks that run now.
+    pub(crate) fn tasks(&self) -> Vec<TaskId> {
+        let tasks = self.lock();
+        tasks
+            .keys()
+            .filter_map(|work| match work {
+                Work::Task(id) => Some(id.clone()),
+                Work::Operation(_) => None,
+            })
+            .collect()
+    }
+
     /// Cuts everything of a project.
     pub(crate) fn project(&self, id: &ProjectId) {
         for (project, cut) in self.lock().values() {

@@ -12,5 +12,7 @@ pub mod resume;
 pub mod retry;
 pub mod review;
 pub mod run;
+pub mod serve;
 pub mod show;
 pub mod usage;
+pub mod user;

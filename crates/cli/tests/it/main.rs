@@ -9,4 +9,5 @@ mod crash;
 mod paid;
 mod people;
 mod run;
+mod serve;
 mod support;

@@ -96,6 +96,11 @@ impl Bench {
         command
     }
 
+    /// Starts a command whose standard output the test reads.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// Runs a command to its end.
     pub fn orch(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments).output().unwrap())
