@@ -77,9 +77,14 @@ impl Places {
     }
 
     /// How many of these free slots are worth filling: while places are short, one
-    /// for each that was freed.
+    /// for each that was freed. With nothing in flight nothing can be freed, so
+    /// then places are not short, whatever was turned away before.
     pub(crate) fn worth_filling(&self, free: usize) -> usize {
-        let state = self.state();
+        let in_flight: u32 = self.governors().values().map(Governor::in_flight).sum();
+        let mut state = self.state();
+        if in_flight == 0 {
+            *state = State::default();
+        }
         if state.is_short { free.min(state.freed) } else { free }
     }
 
@@ -134,5 +139,35 @@ impl Drop for Place {
             governor.cut();
         }
         self.free();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    #[test]
+    fn work_that_was_turned_away_is_not_forgotten_when_all_calls_have_ended() {
+        let places = Arc::new(Places::new([("anthropic".to_owned(), 1)]));
+        let (provider, wake): (Arc<str>, _) = ("anthropic".into(), Arc::new(Notify::new()));
+        let first = places.take(&provider, (1, 1), NOW, &wake).unwrap();
+        assert!(places.take(&provider, (1, 1), NOW, &wake).is_err());
+        assert_eq!(places.worth_filling(3), 0);
+        drop(first);
+        // One was freed; when it is taken and given back without a word, nothing is
+        // in flight any more and every slot is worth filling.
+        assert!(places.worth_filling(3) > 0);
+        places.filled(1);
+        assert_eq!(places.worth_filling(3), 3);
+    }
+
+    #[test]
+    fn the_stand_in_needs_no_place() {
+        let places = Arc::new(Places::new([("simulated".to_owned(), 1)]));
+        let (provider, wake): (Arc<str>, _) = ("simulated".into(), Arc::new(Notify::new()));
+        let held: Vec<_> = (0..10).map(|_| places.take(&provider, (1, 1), NOW, &wake).unwrap()).collect();
+        assert_eq!(held.len(), 10);
     }
 }

@@ -81,7 +81,9 @@ fn with_fake() -> (Bench, FakeProvider) {
 
 #[test]
 fn the_life_of_a_project_over_http() {
-    let (bench, fake) = with_fake();
+    let (mut bench, fake) = with_fake();
+    // There is no Ollama here, and its tier would wait for one.
+    bench.set("ORCH__TIERS__OLLAMA", "anthropic/claude-haiku-4-5-20251001");
     let mut served = Served::start(&bench);
     assert_eq!(served.get("/api/health"), json!({"status": "ok"}));
     let account = json!({"email": "ada@example.com", "password": "a long password", "display_name": "Ada"});
