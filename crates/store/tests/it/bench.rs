@@ -1,7 +1,7 @@
 //! Not a test but a measurement, run by hand:
 //! `cargo test -p store --release --test it -- --ignored --nocapture measured`.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use testkit::conformance::{Bench, open_policy};
 use testkit::lab::{Lab, answer, chain, wide};
