@@ -1,10 +1,11 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask real-model`.
+//! Developer commands: `cargo xtask test`, `bench`, `real-model`.
 //!
 //! Never shipped, and nothing of the product depends on it. The standard library
 //! does nearly all of the work, so that it builds in seconds on a fresh machine.
 
 #[cfg(test)]
 mod architecture;
+mod bench;
 mod hygiene;
 mod install;
 mod process;
@@ -27,6 +28,8 @@ struct Arguments {
 enum Command {
     /// Check formatting, lints and hygiene, and run all tests.
     Test(test::Options),
+    /// Measure throughput, CPU, prompt size and hand-over; prints a table.
+    Bench(bench::Options),
     /// Fetch a small real model, serve it on 127.0.0.1, and carry an example through with it.
     RealModel(real_model::Options),
 }
@@ -34,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::RealModel(options) => real_model::run(&options),
     };
     match done {
