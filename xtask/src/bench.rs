@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::process::{ExitCode, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 

@@ -152,7 +152,7 @@ pub async fn watch_a_moment(session: &mut Session<'_>) -> Result<(), Failure> {
         tokio::select! {
             () = &mut quiet => {
                 if session.place.store.changed_outside().await? {
-                    session.handle().nudge();
+                    session.handle().look_again().await;
                 }
                 break;
             }

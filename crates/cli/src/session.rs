@@ -214,7 +214,10 @@ impl<'s> Session<'s> {
         self.view.end();
         match end {
             PlanEnd::Stored(_) => Ok(()),
-            PlanEnd::Cancelled => Err(Failure::error("planning was called off")),
+            PlanEnd::Cancelled => {
+                self.handle().stop();
+                Err(Failure::error("planning was called off"))
+            }
             PlanEnd::Failed { code, message } => {
                 let exit = match code.as_str() {
                     "budget_exhausted" => Exit::Budget,

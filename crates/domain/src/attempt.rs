@@ -79,6 +79,55 @@ words! {
     }
 }
 
+/// How an attempt ends. An attempt that has ended stays as it is.
+#[must_use]
+pub const fn end_attempt(from: AttemptState, to: AttemptState) -> Option<AttemptState> {
+    match (from, to) {
+        (AttemptState::Running, AttemptState::Completed | AttemptState::Failed | AttemptState::Cancelled) => {
+            Some(to)
+        }
+        (
+            AttemptState::Running | AttemptState::Completed | AttemptState::Failed | AttemptState::Cancelled,
+            AttemptState::Running | AttemptState::Completed | AttemptState::Failed | AttemptState::Cancelled,
+        ) => None,
+    }
+}
+
+/// How a call's state may change: its intent is settled one way or the other,
+/// once; only an unknown outcome may be put right later.
+#[must_use]
+pub const fn end_call(from: CallState, to: CallState) -> Option<CallState> {
+    match (from, to) {
+        (CallState::Intent, CallState::Settled | CallState::Free | CallState::Unknown)
+        | (CallState::Unknown, CallState::Settled) => Some(to),
+        (
+            CallState::Intent | CallState::Settled | CallState::Free | CallState::Unknown,
+            CallState::Intent | CallState::Settled | CallState::Free | CallState::Unknown,
+        ) => None,
+    }
+}
+
+/// How an operation ends. One that has ended stays as it is.
+#[must_use]
+pub const fn end_operation(from: OperationState, to: OperationState) -> Option<OperationState> {
+    match (from, to) {
+        (
+            OperationState::Running,
+            OperationState::Done | OperationState::Failed | OperationState::Cancelled,
+        ) => Some(to),
+        (
+            OperationState::Running
+            | OperationState::Done
+            | OperationState::Failed
+            | OperationState::Cancelled,
+            OperationState::Running
+            | OperationState::Done
+            | OperationState::Failed
+            | OperationState::Cancelled,
+        ) => None,
+    }
+}
+
 /// To whom steps and calls belong.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -374,4 +423,50 @@ pub fn read_json<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
 #[must_use]
 pub fn write_json<T: Serialize>(value: &T) -> Arc<str> {
     serde_json::to_string(value).unwrap_or_else(|_| Value::Null.to_string()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every pair of states that a table allows, as text.
+    fn allowed<S: Copy + std::fmt::Display>(all: &[S], table: fn(S, S) -> Option<S>) -> Vec<String> {
+        let mut pairs = Vec::new();
+        for &from in all {
+            for &to in all {
+                if table(from, to).is_some() {
+                    pairs.push(format!("{from} -> {to}"));
+                }
+            }
+        }
+        pairs
+    }
+
+    #[test]
+    fn what_has_ended_stays_as_it_is() {
+        assert_eq!(
+            allowed(AttemptState::ALL, end_attempt),
+            ["running -> completed", "running -> failed", "running -> cancelled"]
+        );
+        assert_eq!(
+            allowed(OperationState::ALL, end_operation),
+            ["running -> done", "running -> failed", "running -> cancelled"]
+        );
+    }
+
+    #[test]
+    fn only_an_unknown_outcome_is_put_right_later() {
+        assert_eq!(
+            allowed(CallState::ALL, end_call),
+            ["intent -> settled", "intent -> free", "intent -> unknown", "unknown -> settled"]
+        );
+    }
+
+    #[test]
+    fn a_repeated_tool_call_has_the_key_of_the_first() {
+        let task = TaskId::new("tsk_1");
+        assert_eq!(idempotency_key(&task, 1, 2, "tu"), idempotency_key(&task, 1, 2, "tu"));
+        assert_ne!(idempotency_key(&task, 1, 2, "tu"), idempotency_key(&task, 2, 2, "tu"));
+        assert_eq!(content_hash("").len(), 64);
+    }
 }

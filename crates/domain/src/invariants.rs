@@ -43,7 +43,7 @@ fn check_counters(view: &View, project: &Project, wrong: &mut Vec<String>) {
         }
     };
     let mut counts = Counts::default();
-    let (mut live, mut open_holding, mut parked) = (0, 0, 0);
+    let (mut live, mut open_holding, mut open_ready, mut parked) = (0, 0, 0, 0);
     let mut waves: HashMap<u32, u32> = HashMap::new();
     for task in tasks_of(view, project) {
         counts.0[task.state as usize] += 1;
@@ -52,6 +52,7 @@ fn check_counters(view: &View, project: &Project, wrong: &mut Vec<String>) {
             *waves.entry(task.wave).or_default() += 1;
             open_holding += u32::from(task.wave <= project.open_wave);
         }
+        open_ready += u32::from(task.state == TaskState::Ready && task.wave <= project.open_wave);
         parked += u32::from(is_parked(task, project.money_epoch));
     }
     for &state in TaskState::ALL {
@@ -59,6 +60,7 @@ fn check_counters(view: &View, project: &Project, wrong: &mut Vec<String>) {
     }
     expect("live", project.live, live);
     expect("open_holding", project.open_holding, open_holding);
+    expect("open_ready", project.open_ready, open_ready);
     expect("parked", project.parked, parked);
     for wave in 0..project.wave_count {
         let stored = view.waves.get(&(project.id.clone(), wave)).copied().flatten().unwrap_or(0);

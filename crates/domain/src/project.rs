@@ -264,6 +264,8 @@ pub struct Project {
     pub open_wave: u32,
     /// Tasks of waves up to `open_wave` that can still advance by themselves.
     pub open_holding: u32,
+    /// Ready tasks of waves up to `open_wave`.
+    pub open_ready: u32,
     /// Tasks of any wave that can still advance by themselves.
     pub live: u32,
     /// Ready tasks whose next call cannot fit under the limit as it stands.
@@ -274,7 +276,8 @@ pub struct Project {
     pub counts: Counts,
     /// Number of the last event.
     pub event_seq: u64,
-    /// The budget period for which a warning was given.
+    /// Budget periods for which a warning was given, with the limit at the time;
+    /// separated by blanks.
     pub warned_period: Option<Arc<str>>,
     /// Set when it is being deleted: nobody sees it any more.
     pub is_deleted: bool,
@@ -312,6 +315,7 @@ impl Project {
             wave_count: 0,
             open_wave: 0,
             open_holding: 0,
+            open_ready: 0,
             live: 0,
             parked: 0,
             money_epoch: 1,

@@ -143,7 +143,11 @@ pub struct View {
     pub files: Rows<(ProjectId, Arc<str>), PublishedFile>,
 }
 
-/// A change that touches rows by the thousand without loading them.
+/// The answer that is entered for a question whose task was called off.
+pub const CALLED_OFF: &str = "the task was called off";
+
+/// A change that touches rows by the thousand without loading them. Attempts and
+/// questions of the tasks end with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bulk {
     /// Tasks of a plan that is no longer the approved one: those that are not
@@ -293,6 +297,20 @@ impl View {
                 Bulk::CancelTasks { project, at } => (task.project == *project, *at),
             };
             if is_meant && !task.state.is_final() {
+                if let Some(Some(question)) =
+                    task.checkpoint.take().map(|id| self.checkpoints.get_mut(&id)).unwrap_or_default()
+                {
+                    question.resolution = Some(crate::checkpoint::Resolution::Fail);
+                    question.response = Some(CALLED_OFF.into());
+                    question.resolved_at = Some(at);
+                }
+                let attempt =
+                    self.attempts.get_mut(&(task.id.clone(), task.attempt)).and_then(Option::as_mut);
+                if let Some(attempt) = attempt.filter(|attempt| attempt.ended_at.is_none()) {
+                    attempt.state = crate::attempt::AttemptState::Cancelled;
+                    attempt.ended_at = Some(at);
+                }
+                task.is_attempt_open = false;
                 task.state = crate::task::TaskState::Cancelled;
                 task.fence += 1;
                 task.wait = None;

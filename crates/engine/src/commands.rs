@@ -8,7 +8,7 @@ use domain::attempt::OperationState;
 use domain::decide::{BeginPlanning, Command, Envelope, ReviewTask};
 use domain::id::{OperationId, PlanId, TaskId};
 use domain::model::{Message, ToolDefinition};
-use domain::ports::{Applied, StoreError};
+use domain::ports::{Applied, StoreError, Work};
 use domain::pricing::PriceTiers;
 use domain::project::Project;
 use domain::refusal::{Code, Refusal};
@@ -148,15 +148,22 @@ impl Handle {
         accept: bool,
         feedback: String,
     ) -> Result<Applied, EngineError> {
-        let files = if accept {
-            let rows =
-                self.engine.store.task_rows(task).await?.ok_or_else(|| Refusal::not_found("task", task))?;
-            turn::files_written(&rows.steps).map_err(EngineError::Store)?
-        } else {
-            Vec::new()
+        let rows = if accept { self.engine.store.task_rows(task).await? } else { None };
+        let project = rows.as_ref().map(|rows| rows.project.id.clone());
+        let files = match rows {
+            Some(rows) => turn::files_written(&rows.steps).map_err(EngineError::Store)?,
+            None if accept => return Err(Refusal::not_found("task", task).into()),
+            None => Vec::new(),
+        };
+        // Dependents become ready by the commit; they wait until the files are there.
+        let gate = match &project {
+            Some(project) if !files.is_empty() => Some(self.engine.gates.publishing(project).await),
+            _ => None,
         };
         let command = Command::ReviewTask(ReviewTask { task: task.clone(), accept, files, feedback });
-        self.apply(actor, command).await
+        let applied = self.apply(actor, command).await;
+        drop(gate);
+        applied
     }
 
     /// Names of the tools that exist, for approving plans.
@@ -185,12 +192,20 @@ impl Handle {
 
     /// Another process has written: looks for work, and cuts what it called off.
     pub async fn look_again(&self) {
-        for id in self.engine.cuts.tasks() {
+        let store = &self.engine.store;
+        for work in self.engine.cuts.running() {
+            let is_called_off = match &work {
+                Work::Task(id) => {
+                    store.task_rows(id).await.map(|rows| rows.is_none_or(|rows| rows.task.state.is_final()))
+                }
+                Work::Operation(id) => store
+                    .operation_rows(id)
+                    .await
+                    .map(|rows| rows.is_none_or(|rows| rows.operation.state != OperationState::Running)),
+            };
             // A row that cannot be read now is looked at again at its next write.
-            if let Ok(rows) = self.engine.store.task_rows(&id).await
-                && rows.is_none_or(|rows| rows.task.state.is_final())
-            {
-                self.engine.cuts.task(&id);
+            if is_called_off.unwrap_or(false) {
+                self.engine.cuts.work(&work);
             }
         }
         self.engine.made_progress();

@@ -39,21 +39,19 @@ impl Cuts {
 
     /// Cuts a task.
     pub(crate) fn task(&self, id: &TaskId) {
-        if let Some((_, cut)) = self.lock().get(&Work::Task(id.clone())) {
+        self.work(&Work::Task(id.clone()));
+    }
+
+    /// Cuts this work.
+    pub(crate) fn work(&self, work: &Work) {
+        if let Some((_, cut)) = self.lock().get(work) {
             cut.cancel();
         }
     }
 
-    /// Tasks that run now.
-    pub(crate) fn tasks(&self) -> Vec<TaskId> {
-        let tasks = self.lock();
-        tasks
-            .keys()
-            .filter_map(|work| match work {
-                Work::Task(id) => Some(id.clone()),
-                Work::Operation(_) => None,
-            })
-            .collect()
+    /// What runs now.
+    pub(crate) fn running(&self) -> Vec<Work> {
+        self.lock().keys().cloned().collect()
     }
 
     /// Cuts everything of a project.

@@ -2,6 +2,7 @@
 //! means without waiting for anything, and performs it.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use domain::ports::{
 };
 use domain::time::Timestamp;
 use domain::tool::ToolSpec;
+use futures::FutureExt as _;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -368,10 +370,17 @@ impl Dispatcher {
         self.workers.spawn(async move {
             let _marker = marker;
             let work = delivery.offer.work.clone();
-            let is_well = match &work {
-                Work::Task(id) => task::run(&engine, id, delivery.offer.fence).await,
-                Work::Operation(id) => planner::run(&engine, id).await,
+            let run = async {
+                match &work {
+                    Work::Task(id) => task::run(&engine, id, delivery.offer.fence).await,
+                    Work::Operation(id) => planner::run(&engine, id).await,
+                }
             };
+            // A defect in one task must not leave it running for ever.
+            let is_well = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
+                tracing::error!(?work, "a worker died of a defect; its work is recovered");
+                false
+            });
             delivery.settle();
             (work, is_well)
         });

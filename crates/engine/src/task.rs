@@ -68,6 +68,9 @@ pub(crate) async fn run(engine: &Engine, id: &TaskId, offered_fence: u64) -> boo
 }
 
 async fn work(engine: &Engine, id: &TaskId, offered_fence: u64) -> Result<(), Stopped> {
+    if engine.drain.is_cancelled() {
+        return Err(Stopped::Waiting);
+    }
     let Some(rows) = engine.store.task_rows(id).await? else { return Err(Stopped::Stale) };
     if rows.task.state != TaskState::Ready || rows.task.fence != offered_fence {
         return Err(Stopped::Stale);

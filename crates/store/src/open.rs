@@ -74,7 +74,7 @@ pub enum OpenError {
     #[error("{path} is not a database of this program{}; nothing was changed. {}",
         if *is_prototype { " but the prototype's" } else { "" },
         if *is_prototype {
-            "Import it with `orch import`, or choose another data folder with --data-dir"
+            "It stays as it is; choose another data folder with --data-dir"
         } else {
             "Choose another data folder with --data-dir"
         })]

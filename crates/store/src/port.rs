@@ -12,7 +12,7 @@ use domain::ports::{
     Applied, LeftOver, Offer, OperationRows, PrerequisiteRow, ProjectStore, ReadyQuery, StoreError, TaskRows,
 };
 use domain::project::Dispatch;
-use domain::task::Task;
+use domain::task::{Task, TaskState};
 use domain::time::Timestamp;
 use domain::tool::FileEntry;
 use domain::view::Feedback;
@@ -150,7 +150,8 @@ async fn task_rows(conn: &mut SqliteConnection, id: &TaskId) -> Result<Option<Ta
     let prerequisites = prerequisites(conn, &task).await?;
     let feedback = feedback(conn, id).await?;
     let (mut attempt, mut steps) = (None, Vec::new());
-    if task.is_attempt_open {
+    // A person who reviews an output accepts the files of its attempt, too.
+    if task.is_attempt_open || task.state == TaskState::NeedsReview {
         attempt = find_attempt(conn, &task).await?;
         steps = find_steps(conn, &Owner::Task(id.clone()), task.attempt).await?;
     }

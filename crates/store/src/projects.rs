@@ -30,6 +30,7 @@ pub(crate) const PROJECTS: Table = Table {
         "wave_count",
         "open_wave",
         "open_holding",
+        "open_ready",
         "live",
         "parked",
         "money_epoch",
@@ -61,6 +62,7 @@ pub(crate) fn write(project: &Project, rows: &mut Rows) {
     rows.int(project.wave_count.into());
     rows.int(project.open_wave.into());
     rows.int(project.open_holding.into());
+    rows.int(project.open_ready.into());
     rows.int(project.live.into());
     rows.int(project.parked.into());
     rows.int(project.money_epoch.into());
@@ -92,6 +94,7 @@ pub(crate) fn read(row: &mut Cursor<'_>) -> Result<Project, Damaged> {
     let wave_count = row.num()?;
     let open_wave = row.num()?;
     let open_holding = row.num()?;
+    let open_ready = row.num()?;
     let live = row.num()?;
     let parked = row.num()?;
     let money_epoch = row.num()?;
@@ -113,6 +116,7 @@ pub(crate) fn read(row: &mut Cursor<'_>) -> Result<Project, Damaged> {
         wave_count,
         open_wave,
         open_holding,
+        open_ready,
         live,
         parked,
         money_epoch,

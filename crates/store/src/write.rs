@@ -2,7 +2,7 @@
 //! the number of rows, and all of them, with the commit, in one trip to the
 //! database: a trip costs more than most statements.
 
-use domain::view::{Bulk, Changes, PublishedFile};
+use domain::view::{Bulk, CALLED_OFF, Changes, PublishedFile};
 use sqlx::sqlite::SqliteConnection;
 
 use crate::dialect::COMMIT;
@@ -157,24 +157,31 @@ fn rare(pending: &Pending) -> [Rows; RARE.len()] {
 
 /// Does to all rows what `View::apply_bulk` does to those at hand.
 async fn write_bulk(conn: &mut SqliteConnection, bulk: &Bulk) -> Result<(), Failure> {
-    let (sql, id, at) = match bulk {
-        Bulk::ArchiveTasks { plan, at } => (
-            "UPDATE tasks SET state = 'cancelled', fence = fence + 1, wait_reason = NULL, wait_since = NULL, \
-             wake_at = NULL, updated_at = $2 \
-             WHERE plan = $1 AND project = (SELECT project FROM plans WHERE id = $1) \
-             AND state NOT IN ('completed', 'failed', 'cancelled', 'skipped')",
-            plan.as_str(),
-            at,
-        ),
-        Bulk::CancelTasks { project, at } => (
-            "UPDATE tasks SET state = 'cancelled', fence = fence + 1, wait_reason = NULL, wait_since = NULL, \
-             wake_at = NULL, updated_at = $2 \
-             WHERE project = $1 AND state NOT IN ('completed', 'failed', 'cancelled', 'skipped')",
-            project.as_str(),
-            at,
-        ),
+    let (which, id, at) = match bulk {
+        Bulk::ArchiveTasks { plan, at } => {
+            ("plan = $1 AND project = (SELECT project FROM plans WHERE id = $1)", plan.as_str(), at)
+        }
+        Bulk::CancelTasks { project, at } => ("project = $1", project.as_str(), at),
     };
-    sqlx::query(sql).bind(id).bind(at.0).execute(&mut *conn).await?;
+    let meant = format!("{which} AND state NOT IN ('completed', 'failed', 'cancelled', 'skipped')");
+    // Questions and attempts first: afterwards the tasks cannot be told apart.
+    let statements = [
+        format!(
+            "UPDATE checkpoints SET resolution = 'fail', response = '{CALLED_OFF}', resolved_at = $2 \
+             WHERE resolved_at IS NULL AND task IN (SELECT id FROM tasks WHERE {meant})"
+        ),
+        format!(
+            "UPDATE attempts SET state = 'cancelled', ended_at = $2 \
+             WHERE ended_at IS NULL AND task IN (SELECT id FROM tasks WHERE {meant})"
+        ),
+        format!(
+            "UPDATE tasks SET state = 'cancelled', fence = fence + 1, is_attempt_open = 0, checkpoint = NULL, \
+             wait_reason = NULL, wait_since = NULL, wake_at = NULL, updated_at = $2 WHERE {meant}"
+        ),
+    ];
+    for sql in statements {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(at.0).execute(&mut *conn).await?;
+    }
     if let Bulk::CancelTasks { project, .. } = bulk {
         sqlx::query("UPDATE waves SET holding = 0 WHERE project = $1")
             .bind(project.as_str())

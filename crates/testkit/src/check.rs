@@ -10,7 +10,7 @@ use domain::event::Event;
 use domain::id::{ProjectId, TaskId};
 use domain::money::NanoUsd;
 use domain::project::{Counts, Project, ProjectState};
-use domain::task::{Task, TaskState};
+use domain::task::{Task, TaskState, WaitReason};
 use domain::view::View;
 
 /// Everything a store holds that commands work on.
@@ -67,7 +67,9 @@ fn counters(view: &View, project: &Project, wrong: &mut Vec<String>) {
             *waves.entry(task.wave).or_default() += 1;
             open += u32::from(task.wave <= project.open_wave);
         }
-        parked += u32::from(task.state == TaskState::Ready && task.parked_epoch == project.money_epoch);
+        let is_short = task.wait.is_some_and(|wait| wait.reason == WaitReason::Money);
+        let is_kept_back = task.state == TaskState::Ready && task.parked_epoch == project.money_epoch;
+        parked += u32::from(is_short && is_kept_back);
     }
     same("counts", &project.id, project.counts, counts, wrong);
     same("live", &project.id, project.live, live, wrong);

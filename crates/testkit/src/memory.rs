@@ -361,7 +361,7 @@ impl ProjectStore for MemoryStore {
         let prerequisites = needed.iter().filter_map(|task| rows.prerequisite(&task.id)).collect();
         let feedback = rows.feedback.iter().filter(|feedback| feedback.task == task.id).cloned().collect();
         let (mut attempt, mut steps) = (None, Vec::new());
-        if task.is_attempt_open {
+        if task.is_attempt_open || task.state == TaskState::NeedsReview {
             attempt = rows.view.attempts.get(&(task.id.clone(), task.attempt)).cloned().flatten();
             steps = rows.steps(&Owner::Task(task.id.clone()), task.attempt);
         }

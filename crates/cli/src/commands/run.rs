@@ -190,6 +190,9 @@ fn check_prices(setup: &Setup, config: &ProjectConfig) -> Result<(), Failure> {
     let day = crate::wire_up::now().day();
     let planning = routes.planning()?;
     setup.prices.lookup(&planning.provider, &planning.model, &day)?;
+    for route in routes.tiers.values() {
+        setup.prices.lookup(&route.provider, &route.model, &day)?;
+    }
     for route in routes.verification.iter().filter(|_| setup.config.execution.is_verification_enabled) {
         setup.prices.lookup(&route.provider, &route.model, &day)?;
     }

@@ -202,6 +202,7 @@ fn set_counters(tx: &mut Tx<'_>, command: &ApprovePlan, waves: &[u32], wave_coun
         project.wave_count = wave_count;
         project.open_wave = 0;
         project.open_holding = ready;
+        project.open_ready = ready;
         project.approved_plan = Some(command.plan.clone());
         project.draft_plan = None;
         project.completed_at = None;

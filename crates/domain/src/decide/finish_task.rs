@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{FinishTask, FollowUp, Outcome, PutBack, Stop, TaskEnd, Tx, begin_call, flow};
-use crate::attempt::AttemptState;
+use crate::attempt::{AttemptState, end_attempt};
 use crate::checkpoint::{Checkpoint, CheckpointKind, PastTry};
 use crate::event::EventKind;
 use crate::id::{CheckpointId, TaskId};
@@ -143,7 +143,9 @@ pub(super) fn close_attempt(
         return Ok(());
     }
     let mut attempt = tx.attempt(&task.id, task.attempt)?.clone();
-    attempt.state = state;
+    attempt.state = end_attempt(attempt.state, state).ok_or_else(|| {
+        Stop::Broken(format!("attempt {} of {} is {}", attempt.number, task.id, attempt.state))
+    })?;
     attempt.ended_at = Some(tx.now());
     attempt.error = error;
     tx.put_attempt(attempt);
@@ -258,6 +260,9 @@ pub(super) fn put_back(tx: &mut Tx<'_>, command: &PutBack) -> Result<Outcome, St
         flow::edit_task(tx, &task.id, edit)?;
     } else {
         flow::step_task(tx, &task.id, TaskEvent::PutBack, edit)?;
+    }
+    if let Some(wake_at) = wait.and_then(|wait| wait.wake_at) {
+        tx.follow_up(FollowUp::WakeAt(wake_at));
     }
     let is_news = wait.map(|wait| wait.reason) != task.wait.map(|wait| wait.reason);
     if let (true, Some(wait), Some(message)) = (is_news, wait, &command.message) {

@@ -10,7 +10,7 @@ use crate::id::{ProjectId, TaskId};
 use crate::ports::{Offer, Work};
 use crate::project::{self, Dispatch, PauseReason, ProjectEvent, ProjectState};
 use crate::refusal::Refusal;
-use crate::task::{self, Task, TaskEvent, TaskState};
+use crate::task::{self, Task, TaskEvent, TaskState, WaitReason};
 
 /// Moves a task along its table and spreads what follows from it.
 ///
@@ -99,6 +99,7 @@ fn count(tx: &mut Tx<'_>, before: &Task, after: &Task) -> Result<(), Stop> {
     let holding = i64::from(after.is_holding()) - i64::from(before.is_holding());
     let epoch = tx.project(&after.project)?.money_epoch;
     let parked = i64::from(is_parked(after, epoch)) - i64::from(is_parked(before, epoch));
+    let ready = i64::from(after.state == TaskState::Ready) - i64::from(before.state == TaskState::Ready);
     if holding == 0 && parked == 0 && before.state == after.state {
         return Ok(());
     }
@@ -113,14 +114,19 @@ fn count(tx: &mut Tx<'_>, before: &Task, after: &Task) -> Result<(), Stop> {
         project.parked = shifted(project.parked, parked);
         if wave <= project.open_wave {
             project.open_holding = shifted(project.open_holding, holding);
+            project.open_ready = shifted(project.open_ready, ready);
         }
     })
 }
 
-/// Whether a task waits for a limit that has no room for it as it stands.
+/// Whether a task waits for a limit that has no room for it as it stands. One
+/// that waits for a person is kept back in the same way but does not count: more
+/// money would not help it.
 #[must_use]
-pub const fn is_parked(task: &Task, money_epoch: u32) -> bool {
-    matches!(task.state, TaskState::Ready) && task.parked_epoch == money_epoch
+pub fn is_parked(task: &Task, money_epoch: u32) -> bool {
+    task.state == TaskState::Ready
+        && task.parked_epoch == money_epoch
+        && task.wait.is_some_and(|wait| wait.reason == WaitReason::Money)
 }
 
 fn offer_if_ready(tx: &mut Tx<'_>, before: &Task, after: &Task) -> Result<(), Stop> {
@@ -176,6 +182,9 @@ fn open_waves(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
     tx.edit_project(id, |project| {
         project.open_wave = wave;
         project.open_holding = holding;
+        // Every wave before this one has come to rest, so what can still advance
+        // in it waits for nothing and is ready.
+        project.open_ready = holding;
     })?;
     tx.event(
         id,
@@ -197,8 +206,13 @@ fn open_waves(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
 /// When every task that could go on waits for room that will not come by itself,
 /// the project is paused and says so, instead of looking busy for ever.
 fn pause_when_nothing_fits(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
+    let dispatch = tx.policy().dispatch;
     let project = tx.project(id)?;
-    let ready = project.counts.of(TaskState::Ready);
+    // In wave mode ready tasks of later waves wait for the parked ones.
+    let ready = match project.config.dispatch().unwrap_or(dispatch) {
+        Dispatch::Wave => project.open_ready,
+        Dispatch::Dataflow => project.counts.of(TaskState::Ready),
+    };
     if project.active() > 0 || ready == 0 || project.parked < ready {
         return Ok(());
     }

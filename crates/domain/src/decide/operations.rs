@@ -9,7 +9,8 @@ use super::{
     BeginPlanning, CallEnd, FailOperation, FollowUp, Outcome, SettleCall, Stop, StorePlan, Tx, flow,
 };
 use crate::attempt::{
-    Call, Operation, OperationError, OperationKind, OperationState, StepKey, StepState, write_json,
+    Call, Operation, OperationError, OperationKind, OperationState, StepKey, StepState, end_operation,
+    write_json,
 };
 use crate::event::EventKind;
 use crate::id::{OperationId, ProjectId};
@@ -129,9 +130,8 @@ pub(super) fn store_plan(tx: &mut Tx<'_>, command: &StorePlan) -> Result<Outcome
         if operation.state != OperationState::Running {
             return Err(Refusal::state(format!("operation {id} is {}", operation.state)).into());
         }
-        operation.state = OperationState::Done;
+        end(tx, &mut operation, OperationState::Done)?;
         operation.result = Some(command.id.clone());
-        operation.ended_at = Some(tx.now());
         tx.put_operation(operation);
         flow::step_project(tx, &command.project, ProjectEvent::EndPlanning)?;
     } else if matches!(state, ProjectState::Planning | ProjectState::Executing | ProjectState::Cancelled) {
@@ -179,8 +179,7 @@ pub(super) fn fail(tx: &mut Tx<'_>, command: &FailOperation) -> Result<Outcome, 
 fn end_failed(tx: &mut Tx<'_>, id: &OperationId, code: String, message: String) -> Result<(), Stop> {
     let mut operation = tx.operation(id)?.clone();
     let project = operation.project.clone();
-    operation.state = OperationState::Failed;
-    operation.ended_at = Some(tx.now());
+    end(tx, &mut operation, OperationState::Failed)?;
     operation.error = Some(OperationError { code: code.clone(), message: message.clone() });
     tx.put_operation(operation);
     if tx.project(&project)?.state == ProjectState::Planning {
@@ -190,12 +189,18 @@ fn end_failed(tx: &mut Tx<'_>, id: &OperationId, code: String, message: String) 
     tx.event(&project, None, EventKind::PlanFailed, format!("no plan: {message}"), [("code", json!(code))])
 }
 
+fn end(tx: &Tx<'_>, operation: &mut Operation, state: OperationState) -> Result<(), Stop> {
+    operation.state = end_operation(operation.state, state)
+        .ok_or_else(|| Stop::Broken(format!("operation {} is {}", operation.id, operation.state)))?;
+    operation.ended_at = Some(tx.now());
+    Ok(())
+}
+
 /// Ends whatever planning is going on, because the project was called off.
 pub(super) fn call_off(tx: &mut Tx<'_>, project: &ProjectId) -> Result<(), Stop> {
     let Some(id) = tx.project(project)?.operation.clone() else { return Ok(()) };
     let mut operation = tx.operation(&id)?.clone();
-    operation.state = OperationState::Cancelled;
-    operation.ended_at = Some(tx.now());
+    end(tx, &mut operation, OperationState::Cancelled)?;
     tx.put_operation(operation);
     tx.edit_project(project, |project| project.operation = None)
 }

@@ -58,6 +58,13 @@ pub(super) fn update(tx: &mut Tx<'_>, command: &UpdateProject) -> Result<Outcome
     let name = command.name.as_deref().map(checked_name).transpose()?;
     if let Some(config) = &command.config {
         checked_config(config)?;
+        let now = tx.project(&command.project)?;
+        let is_going = matches!(state, ProjectState::Executing | ProjectState::Paused);
+        if is_going && now.config.dispatch() != config.dispatch() {
+            let message =
+                "dispatch cannot change while a plan is being carried out; change it before the next plan";
+            return Err(Refusal::state(message).into());
+        }
     }
     if let Some(requirements) = &command.requirements {
         requirement::check(requirements)?;
@@ -111,7 +118,6 @@ fn unpark_rows(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
     tx.edit_project(id, |project| {
         project.money_epoch += 1;
         project.parked = 0;
-        project.warned_period = None;
     })
 }
 
@@ -163,6 +169,7 @@ fn cancel_tasks(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
         project.live = 0;
         project.parked = 0;
         project.open_holding = 0;
+        project.open_ready = 0;
         project.completed_at = Some(now);
     })
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{CallEnd, FollowUp, Outcome, SettleCall, Stop, Tx, finish_task, flow, operations};
-use crate::attempt::{Call, CallState, EntryKind, LedgerEntry, Owner, Step, StepKey, StepKind, StepState};
+use crate::attempt::{
+    Call, CallState, EntryKind, LedgerEntry, Owner, Step, StepKey, StepKind, StepState, end_call,
+};
 use crate::event::EventKind;
 use crate::model::{Answer, Block, CallError, StopReason, Usage};
 use crate::money::NanoUsd;
@@ -15,6 +17,9 @@ use crate::project::{PauseReason, ProjectState};
 use crate::refusal::{Code, Refusal};
 use crate::retry::{self, NextTry};
 use crate::task::{Task, TaskEvent, Wait, WaitReason};
+
+/// Warnings that a project remembers having given.
+const WARNINGS_KEPT: usize = 8;
 
 pub(super) fn decide(tx: &mut Tx<'_>, command: &SettleCall) -> Result<Outcome, Stop> {
     let call = tx.call(&command.call)?.clone();
@@ -53,7 +58,8 @@ pub(super) fn book(tx: &mut Tx<'_>, call: &Call, end: &CallEnd) -> Result<(), St
         tx.put_account(account);
     }
     let mut settled = call.clone();
-    settled.state = booking.state;
+    settled.state = end_call(call.state, booking.state)
+        .ok_or_else(|| Stop::Broken(format!("call {} is {} and cannot end", call.id, call.state)))?;
     settled.usage = booking.usage;
     settled.cost = booking.amount;
     settled.ended_at = Some(tx.now());
@@ -135,7 +141,7 @@ fn announce(tx: &mut Tx<'_>, call: &Call, booking: &Booking) -> Result<(), Stop>
     warn_when_near(tx, call)
 }
 
-/// Says once per day and project that a limit is near.
+/// Says that a limit is near, once per project, period and limit.
 fn warn_when_near(tx: &mut Tx<'_>, call: &Call) -> Result<(), Stop> {
     let project = tx.project(&call.project)?;
     let scopes = crate::budget::scopes(
@@ -151,11 +157,16 @@ fn warn_when_near(tx: &mut Tx<'_>, call: &Call) -> Result<(), Stop> {
         let pct = i128::from(tx.policy().warn_at_pct);
         let is_near =
             scope.limit > NanoUsd::ZERO && i128::from(spent.0) * 100 >= i128::from(scope.limit.0) * pct;
-        if !is_near || tx.project(&call.project)?.warned_period.as_ref() == Some(&scope.key) {
+        let mark = format!("{}@{}", scope.key, scope.limit.0);
+        let warned = tx.project(&call.project)?.warned_period.clone().unwrap_or_else(|| "".into());
+        if !is_near || warned.split(' ').any(|earlier| earlier == mark) {
             continue;
         }
-        let key = Arc::clone(&scope.key);
-        tx.edit_project(&call.project, |project| project.warned_period = Some(key))?;
+        // The last few marks are enough: a period that is over does not come back.
+        let mut marks: Vec<&str> = warned.split(' ').filter(|earlier| !earlier.is_empty()).collect();
+        marks.push(&mark);
+        let kept = marks[marks.len().saturating_sub(WARNINGS_KEPT)..].join(" ");
+        tx.edit_project(&call.project, |project| project.warned_period = Some(kept.into()))?;
         let message = format!("{spent} of the {} budget of {} is spent", scope.name, scope.limit);
         let data = [("scope", json!(scope.name)), ("is_exhausted", json!(false))];
         tx.event(&call.project, None, EventKind::BudgetWarning, message, data)?;

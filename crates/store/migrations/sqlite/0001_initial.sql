@@ -101,6 +101,7 @@ CREATE TABLE projects (
     wave_count INTEGER NOT NULL,
     open_wave INTEGER NOT NULL,
     open_holding INTEGER NOT NULL,
+    open_ready INTEGER NOT NULL,
     live INTEGER NOT NULL,
     parked INTEGER NOT NULL,
     money_epoch INTEGER NOT NULL,

@@ -31,7 +31,7 @@ async fn the_prototypes_database_is_recognised_and_not_touched() {
     let error = open(&path).await.unwrap_err();
     assert!(matches!(&error, OpenError::NotOurs { is_prototype: true, .. }));
     assert!(error.to_string().contains("nothing was changed"), "{error}");
-    assert!(error.to_string().contains("orch import"), "{error}");
+    assert!(error.to_string().contains("prototype") && error.to_string().contains("--data-dir"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no file beside it");
 }

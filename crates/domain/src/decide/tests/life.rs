@@ -205,6 +205,58 @@ fn waiting_for_holds_and_exhausted_are_two_states() {
 }
 
 #[test]
+fn a_used_up_budget_pauses_although_later_waves_have_ready_tasks() {
+    // 0 completes, which makes 2 ready in a wave that is not open; 1 has no room.
+    let mut world = World::new();
+    world.policy.limits.project = NanoUsd(8_000_000);
+    world.approve(&[&[], &[], &[0]]).unwrap();
+    world.execute();
+    world.complete(0);
+    assert_eq!(world.state(2), TaskState::Ready);
+    assert!(matches!(world.claim(1).unwrap(), Outcome::NotAdmitted { is_exhausted: true, .. }));
+    assert_eq!(world.project().pause_reason, Some(PauseReason::Budget));
+}
+
+#[test]
+fn a_missing_provider_is_not_told_as_a_used_up_budget() {
+    let mut world = started(&[&[]]);
+    let (task, fence) = (world.task(0).id.clone(), world.task(0).fence);
+    let since = world.now;
+    let wait = Some(crate::task::Wait { reason: WaitReason::Person, since, wake_at: None });
+    let message = Some("no provider is configured".into());
+    world.must(Command::PutBack(PutBack { task, fence, wait, message }));
+    assert_eq!(world.project().state, ProjectState::Executing);
+    assert!(!world.has_event(EventKind::BudgetWarning));
+}
+
+#[test]
+fn a_limit_that_is_near_is_told_once() {
+    let mut world = World::new();
+    world.policy.warn_at_pct = 0;
+    world.approve(&[&[], &[], &[], &[], &[], &[]]).unwrap();
+    world.execute();
+    for index in 0..6 {
+        world.complete(index);
+    }
+    let warnings = world.events.iter().filter(|event| event.kind == EventKind::BudgetWarning).count();
+    assert_eq!(warnings, 3, "one for each scope");
+}
+
+#[test]
+fn questions_about_tasks_that_are_called_off_are_closed() {
+    let mut world = started(&[&[], &[]]);
+    for _ in 0..3 {
+        world.now = world.now.plus_ms(200_000);
+        world.claim(0).unwrap();
+        world.settle(0, broken(ErrorClass::Overloaded)).unwrap();
+    }
+    let question = world.task(0).checkpoint.clone().unwrap();
+    let project = world.project.clone();
+    world.person(Command::CancelProject(project)).unwrap();
+    assert!(world.view.checkpoints[&question].as_ref().unwrap().resolved_at.is_some());
+}
+
+#[test]
 fn an_answer_without_usage_is_booked_at_its_hold() {
     let mut world = started(&[&[]]);
     world.claim(0).unwrap();
