@@ -9,7 +9,7 @@ use super::{CreateProject, FollowUp, Outcome, Stop, Tx, UpdateProject, flow};
 use crate::attempt::OperationState;
 use crate::event::EventKind;
 use crate::id::ProjectId;
-use crate::project::{Counts, PauseReason, Project, ProjectConfig, ProjectEvent, ProjectState};
+use crate::project::{Counts, Dispatch, PauseReason, Project, ProjectConfig, ProjectEvent, ProjectState};
 use crate::refusal::{Code, Refusal};
 use crate::requirement;
 use crate::task::TaskState;
@@ -58,11 +58,13 @@ pub(super) fn update(tx: &mut Tx<'_>, command: &UpdateProject) -> Result<Outcome
     let name = command.name.as_deref().map(checked_name).transpose()?;
     if let Some(config) = &command.config {
         checked_config(config)?;
-        let now = tx.project(&command.project)?;
+        let usual = tx.policy().dispatch;
+        let dispatch_of = |config: &ProjectConfig| config.dispatch().unwrap_or(usual);
+        let before = dispatch_of(&tx.project(&command.project)?.config);
         let is_going = matches!(state, ProjectState::Executing | ProjectState::Paused);
-        if is_going && now.config.dispatch() != config.dispatch() {
-            let message =
-                "dispatch cannot change while a plan is being carried out; change it before the next plan";
+        // Tasks of later waves may have begun: there is no one wave to go on from.
+        if is_going && before == Dispatch::Dataflow && dispatch_of(config) == Dispatch::Wave {
+            let message = "dispatch cannot go back to wave while a plan is being carried out";
             return Err(Refusal::state(message).into());
         }
     }
