@@ -20,7 +20,7 @@ use domain::project::Dispatch;
 use domain::routing::{ANTHROPIC, OLLAMA, Route, Routes, SIMULATED, Tier};
 use domain::time::Timestamp;
 use engine::{Deps, Handle, Providers, Settings};
-use providers::{Anthropic, AnthropicConfig, Ollama, OllamaConfig, Simulated, SimulatedConfig};
+use providers::{Anthropic, AnthropicConfig, Ollama, OllamaConfig, Patience, Simulated, SimulatedConfig};
 use store::{EngineLock, LockError, Store, StoreOptions};
 use tools::{FileLimits, ProjectFiles, Registry, file_tools};
 
@@ -30,6 +30,8 @@ use crate::exit::{Exit, Failure};
 use crate::output::say;
 use crate::system::{RandomIds, SystemClock};
 
+/// For a whole answer, however steadily it comes.
+const CALL_LIMIT: Duration = Duration::from_secs(600);
 /// Name of the database in the data folder.
 const DATABASE: &str = "orchestration.db";
 /// How often the lock is asked for: another command may look at it for a moment.
@@ -174,7 +176,7 @@ impl Setup {
     #[must_use]
     pub fn settings(&self, slots: Option<usize>) -> Settings {
         let execution = &self.config.execution;
-        let timeout = self.config.anthropic.timeout.max(self.config.ollama.generate_timeout);
+        let timeout = CALL_LIMIT.max(self.config.anthropic.timeout).max(self.config.ollama.generate_timeout);
         Settings {
             policy: self.policy.clone(),
             routes: self.routes.clone(),
@@ -218,7 +220,13 @@ impl Setup {
         let Some(key) = &config.api_key else { return Ok(None) };
         let settings = AnthropicConfig {
             anthropic_version: config.version.clone(),
-            timeout_ms: milliseconds(config.timeout),
+            // The configured time is for silence: a long answer that is still coming
+            // is money well spent and must not be cut.
+            patience: Patience {
+                headers_ms: milliseconds(config.timeout),
+                silence_ms: milliseconds(config.timeout),
+                ..Patience::default()
+            },
             ..AnthropicConfig::new(&config.base_url, key.clone())
         };
         let anthropic = Anthropic::new(settings)
