@@ -338,6 +338,9 @@ impl Dispatcher {
         let engine = &self.engine;
         let now = engine.clock.now();
         let limit = engine.settings.slots.max(1) * OFFERS_PER_SLOT;
+        if self.next_wake.is_none_or(|at| at <= now) {
+            engine.expire_leases(now).await;
+        }
         let is_money_freed = engine.money_freed.swap(false, Ordering::Relaxed);
         engine.wake_at.store(i64::MAX, Ordering::Relaxed);
         match engine.store.ready(ReadyQuery { limit, now, is_money_freed }).await {

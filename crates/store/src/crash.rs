@@ -127,5 +127,10 @@ pub const fn kind_of(command: &Command) -> &'static str {
         Command::ReviewTask(_) => "review_task",
         Command::ResolveCheckpoint(_) => "resolve_checkpoint",
         Command::UpdateTask(_) => "update_task",
+        Command::ClaimExternal(_) => "claim_external",
+        Command::HeartbeatExternal(_) => "heartbeat_external",
+        Command::SubmitExternal(_) => "submit_external",
+        Command::ReleaseExternal(_) => "release_external",
+        Command::ExpireLease(_) => "expire_lease",
     }
 }

@@ -22,6 +22,7 @@ pub(crate) const PROJECTS: Table = Table {
         "pause_reason",
         "config_json",
         "dispatch",
+        "execution_mode",
         "requirements_hash",
         "approved_plan",
         "draft_plan",
@@ -53,6 +54,7 @@ pub(crate) fn write(project: &Project, rows: &mut Rows) {
     rows.opt_text(project.pause_reason.map(PauseReason::as_str));
     rows.json(&*project.config);
     rows.opt_text(project.config.dispatch().map(domain::project::Dispatch::as_str));
+    rows.text(project.config.execution_mode().as_str());
     rows.text(&project.requirements_hash);
     rows.opt_text(project.approved_plan.as_ref().map(PlanId::as_str));
     rows.opt_text(project.draft_plan.as_ref().map(PlanId::as_str));
@@ -84,6 +86,7 @@ pub(crate) fn read(row: &mut Cursor<'_>) -> Result<Project, Damaged> {
     let config: Arc<ProjectConfig> = Arc::new(row.json()?);
     // Taken from the settings whenever they are written.
     row.opt_text()?;
+    row.text()?;
     let requirements_hash = row.text()?;
     let approved_plan = row.opt_text()?.map(PlanId::new);
     let draft_plan = row.opt_text()?.map(PlanId::new);

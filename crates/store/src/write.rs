@@ -160,7 +160,7 @@ async fn write_bulk(conn: &mut SqliteConnection, bulk: &Bulk) -> Result<(), Fail
     let (sql, id, at) = match bulk {
         Bulk::ArchiveTasks { plan, at } => (
             "UPDATE tasks SET state = 'cancelled', fence = fence + 1, wait_reason = NULL, wait_since = NULL, \
-             wake_at = NULL, updated_at = $2 \
+             wake_at = NULL, claimed_by = NULL, lease_until = NULL, updated_at = $2 \
              WHERE plan = $1 AND project = (SELECT project FROM plans WHERE id = $1) \
              AND state NOT IN ('completed', 'failed', 'cancelled', 'skipped')",
             plan.as_str(),
@@ -168,7 +168,7 @@ async fn write_bulk(conn: &mut SqliteConnection, bulk: &Bulk) -> Result<(), Fail
         ),
         Bulk::CancelTasks { project, at } => (
             "UPDATE tasks SET state = 'cancelled', fence = fence + 1, wait_reason = NULL, wait_since = NULL, \
-             wake_at = NULL, updated_at = $2 \
+             wake_at = NULL, claimed_by = NULL, lease_until = NULL, updated_at = $2 \
              WHERE project = $1 AND state NOT IN ('completed', 'failed', 'cancelled', 'skipped')",
             project.as_str(),
             at,

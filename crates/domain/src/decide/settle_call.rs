@@ -136,7 +136,7 @@ fn announce(tx: &mut Tx<'_>, call: &Call, booking: &Booking) -> Result<(), Stop>
 }
 
 /// Says once per day and project that a limit is near.
-fn warn_when_near(tx: &mut Tx<'_>, call: &Call) -> Result<(), Stop> {
+pub(super) fn warn_when_near(tx: &mut Tx<'_>, call: &Call) -> Result<(), Stop> {
     let project = tx.project(&call.project)?;
     let scopes = crate::budget::scopes(
         &tx.policy().limits,

@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 mod accounts;
+mod analytics;
 mod app;
 mod edges;
+mod external;
 mod life;
 mod ownership;
 mod streams;
