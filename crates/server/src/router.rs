@@ -12,6 +12,7 @@ use crate::api::{
     projects, rag, services, tasks, usage,
 };
 use crate::layers::{self, Guard};
+use crate::openapi;
 use crate::state::State;
 
 /// Who may come in at all; the handler's signature says the rest.
@@ -106,6 +107,8 @@ fn accounts(table: Table) -> Table {
     table
         .open(M::GET, "/api/health", Limit::None, health::health)
         .open(M::GET, "/api/ready", Limit::None, health::ready)
+        .open(M::GET, "/openapi.json", Limit::Usual, openapi::openapi)
+        .open(M::GET, "/docs", Limit::Usual, openapi::docs)
         .open(M::POST, "/api/auth/register", Limit::Auth, auth::register)
         .open(M::POST, "/api/auth/login", Limit::Auth, auth::login)
         .open(M::POST, "/api/auth/refresh", Limit::Auth, auth::refresh)
