@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use axum::Json;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::{Html, IntoResponse, Response};
 use domain::refusal::Code;
 use serde_json::{Map, Value, json};
@@ -47,6 +47,9 @@ const CODES: &[(u16, &str)] = &[
     (503, "not_ready"),
     (503, "stopping"),
 ];
+
+/// Where edits may name what they are an edit of, by its `ETag`.
+const TAGGED: [&str; 2] = ["/api/projects/{project_id}", "/api/tasks/{task_id}"];
 
 /// The document for these routes.
 #[must_use]
@@ -120,6 +123,13 @@ fn describe(route: &Route, known: Option<&Operation>) -> Value {
             Takes::Body(fields) => operation["requestBody"] = body(fields(), true),
             Takes::OptionalBody(fields) => operation["requestBody"] = body(fields(), false),
         }
+    }
+    if route.limit == Limit::Plan {
+        responses["202"] = success("Planning");
+    }
+    if route.method == Method::PATCH && TAGGED.contains(&route.path) {
+        let schema = json!({"type": "string"});
+        parameters.push(json!({"name": "If-Match", "in": "header", "required": false, "schema": schema}));
     }
     if route.limit != Limit::None {
         responses["429"] = json!({"description": "Too often; see Retry-After"});

@@ -44,6 +44,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
          created_at:n",
     ),
     ("Planned", "plan_id:s version:i plan:o model_used:s prompt_tokens:i completion_tokens:i cost_usd:n"),
+    ("Planning", "operation_id:s status:s"),
     ("Approved", "tasks_created:i task_ids:[s] estimated_cost_usd:n summary:s total_waves:i"),
     ("Covered", "id:s text:s covered:b"),
     (
