@@ -106,7 +106,8 @@ impl From<Refusal> for Failure {
             | Code::PlanInvalid
             | Code::CycleDetected
             | Code::RetryLimit
-            | Code::AlreadyDone => Exit::Error,
+            | Code::AlreadyDone
+            | Code::ForeignClaim => Exit::Error,
         };
         Self::new(exit, refusal.message)
     }

@@ -341,6 +341,8 @@ fn line_of(event: &Event, words: &Words) -> Option<String> {
         | EventKind::TaskSkipped
         | EventKind::TaskRetried
         | EventKind::TaskRecovered
+        | EventKind::TaskClaimed
+        | EventKind::TaskReleased
         | EventKind::TaskUpdated
         | EventKind::CheckpointResolved => (style("·").dim(), true),
         EventKind::WaveOpened => (style("»").cyan(), true),

@@ -34,6 +34,16 @@ impl Actor {
         !matches!(self, Self::Engine)
     }
 
+    /// The account that asks, or in whose name a program does.
+    #[must_use]
+    pub const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::User { id } => Some(id),
+            Self::ApiKey { user, .. } => Some(user),
+            Self::Shell | Self::Engine => None,
+        }
+    }
+
     /// Short text for events and logs: `user usr_…`, `shell`, `engine`.
     #[must_use]
     pub fn label(&self) -> String {

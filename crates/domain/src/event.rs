@@ -74,6 +74,10 @@ words! {
         TaskUpdated = "task_updated",
         /// A worker was lost; the task goes on where its journal ends.
         TaskRecovered = "task_recovered",
+        /// A worker outside claimed a task; extras `claimed_by`, `lease_until`.
+        TaskClaimed = "task_claimed",
+        /// A worker outside gave a task back.
+        TaskReleased = "task_released",
         /// A person answered a checkpoint; extras `checkpoint_id`, `resolution`.
         CheckpointResolved = "checkpoint_resolved",
         /// Nobody knows whether a call was billed; extras `call_id`, `held_usd`.

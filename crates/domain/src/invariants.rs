@@ -130,9 +130,16 @@ fn check_dependencies(view: &View, wrong: &mut Vec<String>) {
     }
 }
 
-/// A task's call in flight is a call in flight, and nobody else's.
+/// A task's call in flight is a call in flight, and nobody else's. A task claimed
+/// from outside runs, has a lease, and no call of ours.
 fn check_calls(view: &View, wrong: &mut Vec<String>) {
     for task in view.tasks.values().flatten() {
+        let is_claimed = task.claimed_by.is_some();
+        if is_claimed != task.lease_until.is_some()
+            || (is_claimed && (task.state != TaskState::Running || task.call.is_some()))
+        {
+            wrong.push(format!("{} is {} with a claim from outside", task.id, task.state));
+        }
         let Some(id) = &task.call else { continue };
         if task.state == TaskState::Completed {
             wrong.push(format!("{} is completed with call {id} in flight: two workers had it", task.id));

@@ -28,6 +28,8 @@ pub struct Policy {
     pub checkpoint_on_retry_exhausted: bool,
     /// Answer bound of tasks that do not set their own.
     pub default_max_tokens: u32,
+    /// How long a claim from outside holds without being heard of.
+    pub external_lease_ms: u64,
 }
 
 impl Default for Policy {
@@ -48,6 +50,7 @@ impl Default for Policy {
             wave_checkpoints: false,
             checkpoint_on_retry_exhausted: true,
             default_max_tokens: 4096,
+            external_lease_ms: 3_600_000,
         }
     }
 }

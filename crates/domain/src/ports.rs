@@ -1,4 +1,4 @@
-//! What the engine needs of the world, as traits. Each stays under ten methods;
+//! What the engine needs of the world, as traits. Each stays at ten methods or fewer;
 //! lists and reports for HTTP do not go through them.
 //!
 //! Nothing here is implemented in this crate.
@@ -110,6 +110,8 @@ pub struct LeftOver {
     pub operations: Vec<OperationId>,
     /// Projects that execute.
     pub executing: Vec<ProjectId>,
+    /// Projects whose accepted files may not be in place.
+    pub unpublished: Vec<ProjectId>,
     /// Projects marked as deleted whose rows are still there.
     pub deleted: Vec<ProjectId>,
 }
@@ -129,13 +131,20 @@ pub trait ProjectStore: Send + Sync {
     /// When the database cannot be read.
     async fn ready(&self, query: ReadyQuery) -> Result<Vec<Offer>, StoreError>;
 
-    /// The earliest `wake_at` after `now` of anything that waits.
+    /// The earliest `wake_at` after `now` of anything that waits, or end of a lease.
     ///
     /// # Errors
     /// When the database cannot be read.
     async fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
-    /// What a dead engine left.
+    /// Tasks claimed from outside whose lease has run out.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn expired_leases(&self, now: Timestamp) -> Result<Vec<TaskId>, StoreError>;
+
+    /// What a dead engine left. Tasks claimed from outside are nobody's here to
+    /// recover: their leases tell.
     ///
     /// # Errors
     /// When the database cannot be read.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::id::{OperationId, PlanId, ProjectId, UserId};
 use crate::money::NanoUsd;
 use crate::plan::Rigor;
+use crate::routing::Tier;
 use crate::task::{TaskState, words};
 use crate::time::Timestamp;
 
@@ -55,6 +56,30 @@ words! {
         Wave = "wave",
         /// As soon as a task's own prerequisites are done.
         Dataflow = "dataflow",
+    }
+}
+
+words! {
+    /// Who carries tasks out.
+    ExecutionMode {
+        /// The engine.
+        Auto = "auto",
+        /// The engine those of the local tier, workers outside all others.
+        Hybrid = "hybrid",
+        /// Workers outside.
+        External = "external",
+    }
+}
+
+impl ExecutionMode {
+    /// Whether the engine carries out tasks of this tier; else workers outside do.
+    #[must_use]
+    pub const fn runs_inside(self, tier: Tier) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::Hybrid => matches!(tier, Tier::Ollama),
+            Self::External => false,
+        }
     }
 }
 
@@ -170,10 +195,10 @@ impl ProjectConfig {
         self.0.get("simulated").and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// `auto`, `hybrid` or `external`; auto unless set.
+    /// Who carries tasks out; the engine unless set.
     #[must_use]
-    pub fn execution_mode(&self) -> &str {
-        self.text("execution_mode").unwrap_or("auto")
+    pub fn execution_mode(&self) -> ExecutionMode {
+        self.text("execution_mode").and_then(ExecutionMode::parse).unwrap_or(ExecutionMode::Auto)
     }
 
     /// Names what is set but has no meaning, so that a typing mistake in a limit
@@ -198,7 +223,11 @@ impl ProjectConfig {
         if !limit_ok {
             mistakes.push("budget_limit_usd must be a number of dollars, 0 or more".to_owned());
         }
-        if !matches!(self.execution_mode(), "auto" | "hybrid" | "external") {
+        let mode_ok = match self.0.get("execution_mode") {
+            None | Some(Value::Null) => true,
+            Some(word) => word.as_str().and_then(ExecutionMode::parse).is_some(),
+        };
+        if !mode_ok {
             mistakes.push("execution_mode must be auto, hybrid or external".to_owned());
         }
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
@@ -264,6 +293,8 @@ pub struct Project {
     pub open_wave: u32,
     /// Tasks of waves up to `open_wave` that can still advance by themselves.
     pub open_holding: u32,
+    /// Whether files may have been accepted that are not in place yet.
+    pub has_unpublished: bool,
     /// Ready tasks of waves up to `open_wave`.
     pub open_ready: u32,
     /// Tasks of any wave that can still advance by themselves.
@@ -315,6 +346,7 @@ impl Project {
             wave_count: 0,
             open_wave: 0,
             open_holding: 0,
+            has_unpublished: false,
             open_ready: 0,
             live: 0,
             parked: 0,

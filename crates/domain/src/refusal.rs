@@ -38,9 +38,30 @@ pub enum Code {
     UnknownModel,
     /// The same change has been made already.
     AlreadyDone,
+    /// Somebody else has claimed the task.
+    ForeignClaim,
 }
 
 impl Code {
+    /// Every code, for documents.
+    pub const ALL: &'static [Self] = &[
+        Self::NotFound,
+        Self::ConflictState,
+        Self::StaleFence,
+        Self::NotExecuting,
+        Self::BudgetExhausted,
+        Self::BudgetHeld,
+        Self::PriceUnknown,
+        Self::PlanInvalid,
+        Self::CycleDetected,
+        Self::Invalid,
+        Self::RetryLimit,
+        Self::NoProvider,
+        Self::UnknownModel,
+        Self::AlreadyDone,
+        Self::ForeignClaim,
+    ];
+
     /// The code as it appears on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -59,6 +80,7 @@ impl Code {
             Self::NoProvider => "no_provider",
             Self::UnknownModel => "unknown_model",
             Self::AlreadyDone => "already_done",
+            Self::ForeignClaim => "foreign_claim",
         }
     }
 }

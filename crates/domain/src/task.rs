@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CallId, CheckpointId, PlanId, ProjectId, TaskId};
+use crate::id::{CallId, CheckpointId, PlanId, ProjectId, TaskId, UserId};
 use crate::model::Usage;
 use crate::money::NanoUsd;
 use crate::routing::Tier;
@@ -222,6 +222,10 @@ pub struct Task {
     pub last_seq: u32,
     /// The call in flight.
     pub call: Option<CallId>,
+    /// Who claimed it from outside; nobody while the engine has it.
+    pub claimed_by: Option<UserId>,
+    /// Until when that claim holds without being heard of.
+    pub lease_until: Option<Timestamp>,
     /// Whether a call of the current step ended with an unknown outcome.
     pub had_unknown: bool,
     /// Automatic tries used up.

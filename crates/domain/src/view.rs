@@ -314,6 +314,8 @@ impl View {
                 task.state = crate::task::TaskState::Cancelled;
                 task.fence += 1;
                 task.wait = None;
+                task.claimed_by = None;
+                task.lease_until = None;
                 task.updated_at = at;
             }
         }

@@ -1,7 +1,7 @@
 //! From rows to what a new attempt is told. Runs when the attempt begins; after
 //! that only what was stored counts.
 
-use domain::context::{self, Ended, Prerequisite, TaskBrief};
+use domain::context::{self, ContextPiece, Ended, Prerequisite, TaskBrief};
 use domain::model::ToolDefinition;
 use domain::ports::{PrerequisiteRow, TaskRows};
 use domain::prompt::{self, TaskText};
@@ -15,6 +15,18 @@ use crate::request::Told;
 
 /// Builds what a new attempt is told.
 pub(crate) fn brief(engine: &Engine, rows: &TaskRows, requirements: &[Requirement], route: &Route) -> Told {
+    told(engine, rows, &pieces(engine, rows, requirements), route)
+}
+
+/// The same out of pieces that are there already.
+pub(crate) fn told(engine: &Engine, rows: &TaskRows, pieces: &[ContextPiece], route: &Route) -> Told {
+    let opening = prompt::task_message(pieces, &task_text(rows));
+    let tools = offered(engine, &rows.spec.tools);
+    Told::new(route, prompt::task_system(None), opening, tools, rows.task.max_tokens)
+}
+
+/// What the task is told besides its own description.
+pub(crate) fn pieces(engine: &Engine, rows: &TaskRows, requirements: &[Requirement]) -> Vec<ContextPiece> {
     let spec = &rows.spec;
     let served: Vec<(String, String)> = requirements
         .iter()
@@ -41,9 +53,7 @@ pub(crate) fn brief(engine: &Engine, rows: &TaskRows, requirements: &[Requiremen
         };
         brief.feedback.push(context::Feedback { source, text: entry.text.to_string() });
     }
-    let pieces = context::build(&brief, &engine.settings.context);
-    let opening = prompt::task_message(&pieces, &task_text(rows));
-    Told::new(route, prompt::task_system(None), opening, offered(engine, &spec.tools), rows.task.max_tokens)
+    context::build(&brief, &engine.settings.context)
 }
 
 /// The task as prompts want it.

@@ -55,7 +55,7 @@ pub(crate) struct Engine {
     pub(crate) operations: LocalQueue,
     pub(crate) live: Live,
     pub(crate) cuts: Cuts,
-    pub(crate) gates: Gates,
+    pub(crate) gates: Arc<Gates>,
     pub(crate) requirements: crate::commands::RequirementCache,
     pub(crate) places: Arc<Places>,
     /// Something may be ready.
@@ -97,7 +97,7 @@ pub async fn start(deps: Deps) -> Result<Handle, StoreError> {
         operations: LocalQueue::new(OPERATIONS_WAITING),
         live: Live::new(),
         cuts: Cuts::default(),
-        gates: Gates::default(),
+        gates: Arc::default(),
         requirements: crate::commands::RequirementCache::default(),
         places: Arc::new(Places::new(deps.settings.concurrency.clone())),
         wake: Arc::new(Notify::new()),
@@ -171,6 +171,7 @@ impl Engine {
         for follow_up in follow_ups {
             match follow_up {
                 FollowUp::Publish(..) => {}
+                FollowUp::Quiet(project) => self.note_published(project.clone()),
                 FollowUp::Offer(offer) => offers.push(offer.clone()),
                 FollowUp::Wake => self.wake.notify_one(),
                 FollowUp::MoneyFreed => {
@@ -205,6 +206,19 @@ impl Engine {
         if !operations.is_empty() {
             self.operations.offer(operations).await;
         }
+    }
+
+    /// Once everything that is on its way is in place, says so in the database, so
+    /// that no later start has to look. Dying before costs a look, nothing more.
+    fn note_published(&self, project: domain::id::ProjectId) {
+        let (gates, store) = (Arc::clone(&self.gates), Arc::clone(&self.store));
+        tokio::spawn(async move {
+            gates.settled(&project).await;
+            let command = Command::Published(project);
+            if let Some(Err(error)) = store.apply(vec![Envelope::engine(command)]).await.pop() {
+                tracing::debug!(%error, "the next start looks at the project's files again");
+            }
+        });
     }
 
     /// Removes a deleted project in chunks, so that nothing else waits for it.
@@ -340,6 +354,9 @@ impl Dispatcher {
         let engine = &self.engine;
         let now = engine.clock.now();
         let limit = engine.settings.slots.max(1) * OFFERS_PER_SLOT;
+        if self.next_wake.is_none_or(|at| at <= now) {
+            engine.expire_leases(now).await;
+        }
         let is_money_freed = engine.money_freed.swap(false, Ordering::Relaxed);
         engine.wake_at.store(i64::MAX, Ordering::Relaxed);
         match engine.store.ready(ReadyQuery { limit, now, is_money_freed }).await {

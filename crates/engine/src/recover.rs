@@ -15,7 +15,7 @@ pub(crate) async fn run(engine: &Arc<Engine>) -> Result<(), StoreError> {
     if !left.owners.is_empty() {
         tracing::info!(count = left.owners.len(), "going on with work that was interrupted");
     }
-    for project in &left.executing {
+    for project in &left.unpublished {
         let entries = engine.store.manifest(project).await?;
         if entries.is_empty() {
             continue;
@@ -26,6 +26,7 @@ pub(crate) async fn run(engine: &Arc<Engine>) -> Result<(), StoreError> {
     }
     let mut commands: Vec<Envelope> =
         left.owners.iter().cloned().map(|owner| Envelope::engine(Command::Recover(owner))).collect();
+    commands.extend(left.unpublished.iter().cloned().map(|id| Envelope::engine(Command::Published(id))));
     // Limits and providers may have changed since the last start.
     commands.extend(left.executing.iter().cloned().map(|id| Envelope::engine(Command::Unpark(id))));
     for result in engine.apply(commands).await {

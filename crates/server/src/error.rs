@@ -107,6 +107,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         Code::ConflictState | Code::NotExecuting | Code::RetryLimit => StatusCode::BAD_REQUEST,
         Code::StaleFence | Code::AlreadyDone | Code::BudgetHeld => StatusCode::CONFLICT,
         Code::BudgetExhausted => StatusCode::PAYMENT_REQUIRED,
+        Code::ForeignClaim => StatusCode::FORBIDDEN,
         Code::PriceUnknown | Code::PlanInvalid | Code::CycleDetected | Code::Invalid | Code::UnknownModel => {
             StatusCode::UNPROCESSABLE_ENTITY
         }

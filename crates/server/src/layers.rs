@@ -120,7 +120,7 @@ fn take(state: &State, route: &Route, subject: &Subject) -> Result<(), ApiError>
 }
 
 /// Paths outside `/api` that are no pages either.
-const NO_PAGES: [&str; 4] = ["/docs", "/redoc", "/openapi.json", "/metrics"];
+const NO_PAGES: [&str; 2] = ["/redoc", "/metrics"];
 
 /// What no route answers.
 pub(crate) async fn not_found(request: Request) -> Response {

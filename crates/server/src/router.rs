@@ -8,10 +8,11 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
 
 use crate::api::{
-    admin, auth, checkpoints, events, export, health, keys, knowledge, planning, projects, rag, services,
-    tasks, usage,
+    admin, analytics, auth, checkpoints, events, export, external, health, keys, knowledge, planning,
+    projects, rag, services, tasks, usage,
 };
 use crate::layers::{self, Guard};
+use crate::openapi;
 use crate::state::State;
 
 /// Who may come in at all; the handler's signature says the rest.
@@ -106,6 +107,8 @@ fn accounts(table: Table) -> Table {
     table
         .open(M::GET, "/api/health", Limit::None, health::health)
         .open(M::GET, "/api/ready", Limit::None, health::ready)
+        .open(M::GET, "/openapi.json", Limit::Usual, openapi::openapi)
+        .open(M::GET, "/docs", Limit::Usual, openapi::docs)
         .open(M::POST, "/api/auth/register", Limit::Auth, auth::register)
         .open(M::POST, "/api/auth/login", Limit::Auth, auth::login)
         .open(M::POST, "/api/auth/refresh", Limit::Auth, auth::refresh)
@@ -122,6 +125,10 @@ fn accounts(table: Table) -> Table {
         .signed(M::GET, "/api/admin/users", admin::users)
         .signed(M::PATCH, "/api/admin/users/{user_id}", admin::update_user)
         .signed(M::GET, "/api/admin/stats", admin::stats)
+        .signed(M::GET, "/api/admin/analytics/cost-breakdown", analytics::cost_breakdown)
+        .signed(M::GET, "/api/admin/analytics/task-outcomes", analytics::task_outcomes)
+        .signed(M::GET, "/api/admin/analytics/efficiency", analytics::efficiency)
+        .signed(M::GET, "/api/admin/analytics/usage-overview", analytics::usage_overview)
         .signed(M::GET, "/api/services", services::list)
         .signed(M::GET, "/api/services/{service_id}", services::get)
         .signed(M::GET, "/api/rag/databases", rag::databases)
@@ -163,6 +170,11 @@ fn works(table: Table) -> Table {
         .signed(M::GET, "/api/checkpoints/project/{project_id}", checkpoints::list)
         .signed(M::GET, "/api/checkpoints/{checkpoint_id}", checkpoints::get)
         .signed(M::POST, "/api/checkpoints/{checkpoint_id}/resolve", checkpoints::resolve)
+        .signed(M::GET, "/api/external/{project_id}/claimable", external::claimable)
+        .signed(M::POST, "/api/external/tasks/{task_id}/claim", external::claim)
+        .signed(M::POST, "/api/external/tasks/{task_id}/heartbeat", external::heartbeat)
+        .signed(M::POST, "/api/external/tasks/{task_id}/result", external::submit)
+        .signed(M::POST, "/api/external/tasks/{task_id}/release", external::release)
         .signed(M::GET, "/api/usage/summary", usage::summary)
         .signed(M::GET, "/api/usage/budget", usage::budget)
         .signed(M::GET, "/api/usage/daily", usage::daily)

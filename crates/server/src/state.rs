@@ -53,6 +53,9 @@ pub struct Inner {
     pub(crate) alive: Alive,
     pub(crate) limiter: Limiter,
     pub(crate) hub: Hub,
+    /// Held from comparing what is edited with what its editor has read until it is
+    /// changed; edits are rare and short.
+    pub(crate) edits: tokio::sync::Mutex<()>,
     /// Long answers end when this is cancelled.
     pub(crate) closing: CancellationToken,
 }
@@ -73,6 +76,7 @@ impl State {
             passwords: Passwords::default(),
             alive: Alive::default(),
             limiter: Limiter::default(),
+            edits: tokio::sync::Mutex::default(),
             closing: CancellationToken::new(),
         }))
     }

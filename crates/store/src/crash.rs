@@ -19,7 +19,7 @@ pub const STAGES: [&str; 3] = ["before_begin", "before_commit", "after_commit"];
 
 /// What a transaction does: the kinds of commands, writes that bypass them, and
 /// the removal of deleted projects.
-pub const KINDS: [&str; 26] = [
+pub const KINDS: [&str; 27] = [
     "create_project",
     "update_project",
     "delete_project",
@@ -29,6 +29,7 @@ pub const KINDS: [&str; 26] = [
     "approve_plan",
     "execute_project",
     "unpark",
+    "published",
     "pause_project",
     "cancel_project",
     "claim_task",
@@ -112,6 +113,7 @@ pub const fn kind_of(command: &Command) -> &'static str {
         Command::ApprovePlan(_) => "approve_plan",
         Command::ExecuteProject(_) => "execute_project",
         Command::Unpark(_) => "unpark",
+        Command::Published(_) => "published",
         Command::PauseProject(..) => "pause_project",
         Command::CancelProject(_) => "cancel_project",
         Command::ClaimTask(_) => "claim_task",
@@ -127,5 +129,10 @@ pub const fn kind_of(command: &Command) -> &'static str {
         Command::ReviewTask(_) => "review_task",
         Command::ResolveCheckpoint(_) => "resolve_checkpoint",
         Command::UpdateTask(_) => "update_task",
+        Command::ClaimExternal(_) => "claim_external",
+        Command::HeartbeatExternal(_) => "heartbeat_external",
+        Command::SubmitExternal(_) => "submit_external",
+        Command::ReleaseExternal(_) => "release_external",
+        Command::ExpireLease(_) => "expire_lease",
     }
 }

@@ -11,6 +11,7 @@
 //! whether a command was refused, the database is not available, or something
 //! is damaged.
 
+mod analytics;
 mod apply;
 mod attempts;
 mod calls;
@@ -43,6 +44,9 @@ mod users;
 mod write;
 mod writer;
 
+pub use analytics::{
+    CostBreakdown, CostLine, Efficiency, EffortLine, OutcomeLine, SpendLine, UsageOverview, WaveLine,
+};
 pub use domain::ports::StoreError;
 
 pub use dump::Dump;

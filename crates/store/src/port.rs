@@ -53,6 +53,10 @@ impl ProjectStore for Store {
         self.find_next_wake(now).await
     }
 
+    async fn expired_leases(&self, now: Timestamp) -> Result<Vec<TaskId>, StoreError> {
+        self.find_expired_leases(now).await
+    }
+
     async fn left_over(&self) -> Result<LeftOver, StoreError> {
         let mut tx = self.reader().begin().await.map_err(store_error)?;
         left_over(&mut tx).await.map_err(store_error)
@@ -107,7 +111,7 @@ async fn left_over(conn: &mut SqliteConnection) -> Result<LeftOver, Failure> {
     let mut left = LeftOver::default();
     // UNION: an owner with several reasons is named once.
     let owners = sqlx::query(
-        "SELECT 'task', id FROM tasks WHERE state IN ('running', 'verifying') \
+        "SELECT 'task', id FROM tasks WHERE state IN ('running', 'verifying') AND claimed_by IS NULL \
          UNION SELECT owner_kind, owner FROM calls WHERE state = 'intent' ORDER BY 2",
     )
     .fetch_all(&mut *conn)
@@ -122,6 +126,8 @@ async fn left_over(conn: &mut SqliteConnection) -> Result<LeftOver, Failure> {
     left.operations = operations.fetch_all(&mut *conn).await?.into_iter().map(OperationId::new).collect();
     let executing = ids("SELECT id FROM projects WHERE state = 'executing' AND is_deleted = 0 ORDER BY id");
     left.executing = executing.fetch_all(&mut *conn).await?.into_iter().map(ProjectId::new).collect();
+    let unpublished = ids("SELECT id FROM projects WHERE has_unpublished = 1 AND is_deleted = 0 ORDER BY id");
+    left.unpublished = unpublished.fetch_all(&mut *conn).await?.into_iter().map(ProjectId::new).collect();
     let deleted = ids("SELECT id FROM projects WHERE is_deleted = 1 ORDER BY id");
     left.deleted = deleted.fetch_all(&mut *conn).await?.into_iter().map(ProjectId::new).collect();
     Ok(left)

@@ -22,6 +22,7 @@ pub(crate) const PROJECTS: Table = Table {
         "pause_reason",
         "config_json",
         "dispatch",
+        "execution_mode",
         "requirements_hash",
         "approved_plan",
         "draft_plan",
@@ -31,6 +32,7 @@ pub(crate) const PROJECTS: Table = Table {
         "open_wave",
         "open_holding",
         "open_ready",
+        "has_unpublished",
         "live",
         "parked",
         "money_epoch",
@@ -54,6 +56,7 @@ pub(crate) fn write(project: &Project, rows: &mut Rows) {
     rows.opt_text(project.pause_reason.map(PauseReason::as_str));
     rows.json(&*project.config);
     rows.opt_text(project.config.dispatch().map(domain::project::Dispatch::as_str));
+    rows.text(project.config.execution_mode().as_str());
     rows.text(&project.requirements_hash);
     rows.opt_text(project.approved_plan.as_ref().map(PlanId::as_str));
     rows.opt_text(project.draft_plan.as_ref().map(PlanId::as_str));
@@ -63,6 +66,7 @@ pub(crate) fn write(project: &Project, rows: &mut Rows) {
     rows.int(project.open_wave.into());
     rows.int(project.open_holding.into());
     rows.int(project.open_ready.into());
+    rows.bool(project.has_unpublished);
     rows.int(project.live.into());
     rows.int(project.parked.into());
     rows.int(project.money_epoch.into());
@@ -86,6 +90,7 @@ pub(crate) fn read(row: &mut Cursor<'_>) -> Result<Project, Damaged> {
     let config: Arc<ProjectConfig> = Arc::new(row.json()?);
     // Taken from the settings whenever they are written.
     row.opt_text()?;
+    row.text()?;
     let requirements_hash = row.text()?;
     let approved_plan = row.opt_text()?.map(PlanId::new);
     let draft_plan = row.opt_text()?.map(PlanId::new);
@@ -95,6 +100,7 @@ pub(crate) fn read(row: &mut Cursor<'_>) -> Result<Project, Damaged> {
     let open_wave = row.num()?;
     let open_holding = row.num()?;
     let open_ready = row.num()?;
+    let has_unpublished = row.bool()?;
     let live = row.num()?;
     let parked = row.num()?;
     let money_epoch = row.num()?;
@@ -117,6 +123,7 @@ pub(crate) fn read(row: &mut Cursor<'_>) -> Result<Project, Damaged> {
         open_wave,
         open_holding,
         open_ready,
+        has_unpublished,
         live,
         parked,
         money_epoch,

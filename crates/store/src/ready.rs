@@ -27,6 +27,7 @@ const READY: &str = "SELECT p.id, p.owner, p.active, t.id, t.fence FROM projects
         WHERE c.project = p.id AND c.state = 'ready' AND c.plan = p.approved_plan \
         AND c.parked_epoch <> p.money_epoch \
         AND (c.wake_at IS NULL OR c.wake_at <= $1 OR ($2 = 1 AND c.wait_reason = 'money')) \
+        AND (p.execution_mode = 'auto' OR (p.execution_mode = 'hybrid' AND c.tier = 'ollama')) \
         AND (coalesce(p.dispatch, $3) = 'dataflow' OR c.wave <= p.open_wave) \
         ORDER BY c.priority, c.wave, c.created_at, c.place LIMIT $4) \
     WHERE p.state = 'executing' AND p.is_deleted = 0 \
@@ -36,6 +37,8 @@ const READY: &str = "SELECT p.id, p.owner, p.active, t.id, t.fence FROM projects
 const NEXT_WAKE: &str = "SELECT min(wake_at) FROM ( \
     SELECT t.wake_at FROM tasks t JOIN projects p ON p.id = t.project \
     WHERE t.wake_at > $1 AND t.state = 'ready' AND p.state = 'executing' AND p.is_deleted = 0 \
+    UNION ALL \
+    SELECT lease_until FROM tasks WHERE lease_until > $1 \
     UNION ALL \
     SELECT wake_at FROM operations WHERE state = 'running' AND wake_at > $1)";
 
@@ -71,6 +74,17 @@ impl Store {
                 .push(offer);
         }
         Ok(deal(shares.into_values().collect(), query.limit))
+    }
+
+    pub(crate) async fn find_expired_leases(&self, now: Timestamp) -> Result<Vec<TaskId>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM tasks WHERE lease_until <= $1 ORDER BY lease_until, id LIMIT 500",
+        )
+        .bind(now.0)
+        .fetch_all(self.reader())
+        .await
+        .map_err(store_error)?;
+        Ok(ids.into_iter().map(TaskId::new).collect())
     }
 
     pub(crate) async fn find_next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

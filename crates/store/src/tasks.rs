@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::attempt::{Attempt, Call, Owner, Step};
-use domain::id::{CallId, CheckpointId, PlanId, ProjectId, TaskId};
+use domain::id::{CallId, CheckpointId, PlanId, ProjectId, TaskId, UserId};
 use domain::ports::StoreError;
 use domain::routing::Tier;
 use domain::task::{Complexity, Task, TaskSpec, TaskState, TaskType, Verdict, Wait, WaitReason};
@@ -42,6 +42,8 @@ pub(crate) const TASKS: Table = Table {
         "is_attempt_open",
         "last_seq",
         "call",
+        "claimed_by",
+        "lease_until",
         "had_unknown",
         "retries",
         "person_retries",
@@ -117,6 +119,8 @@ pub(crate) fn write(task: &Task, rows: &mut Rows) {
     rows.bool(task.is_attempt_open);
     rows.int(task.last_seq.into());
     rows.opt_text(task.call.as_ref().map(CallId::as_str));
+    rows.opt_text(task.claimed_by.as_ref().map(UserId::as_str));
+    rows.opt_time(task.lease_until);
     rows.bool(task.had_unknown);
     rows.int(task.retries.into());
     rows.int(task.person_retries.into());
@@ -170,6 +174,8 @@ pub(crate) fn read(row: &mut Cursor<'_>) -> Result<Task, Damaged> {
         is_attempt_open: row.bool()?,
         last_seq: row.num()?,
         call: row.opt_text()?.map(CallId::new),
+        claimed_by: row.opt_text()?.map(UserId::new),
+        lease_until: row.opt_time()?,
         had_unknown: row.bool()?,
         retries: row.num()?,
         person_retries: row.num()?,

@@ -176,7 +176,8 @@ async fn write_bulk(conn: &mut SqliteConnection, bulk: &Bulk) -> Result<(), Fail
         ),
         format!(
             "UPDATE tasks SET state = 'cancelled', fence = fence + 1, is_attempt_open = 0, checkpoint = NULL, \
-             wait_reason = NULL, wait_since = NULL, wake_at = NULL, updated_at = $2 WHERE {meant}"
+             wait_reason = NULL, wait_since = NULL, wake_at = NULL, claimed_by = NULL, lease_until = NULL, \
+             updated_at = $2 WHERE {meant}"
         ),
     ];
     for sql in statements {

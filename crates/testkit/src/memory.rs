@@ -158,6 +158,7 @@ impl Rows {
         let dispatch = project.config.dispatch().unwrap_or(dispatch);
         let may_start = |task: &&Task| {
             task.project == project.id
+                && project.config.execution_mode().runs_inside(task.tier)
                 && task.state == TaskState::Ready
                 && project.approved_plan.as_ref() == Some(&task.plan)
                 && task.parked_epoch != project.money_epoch
@@ -177,7 +178,8 @@ impl Rows {
     }
 
     fn left_over(&self) -> LeftOver {
-        let active = self.view.tasks.values().flatten().filter(|task| task.state.is_active());
+        let is_ours = |task: &&Task| task.state.is_active() && task.claimed_by.is_none();
+        let active = self.view.tasks.values().flatten().filter(is_ours);
         let calls = self.view.calls.values().flatten().filter(|call| call.state == CallState::Intent);
         let mut owners: Vec<Owner> = active.map(|task| Owner::Task(task.id.clone())).collect();
         owners.extend(calls.map(|call| call.owner.clone()));
@@ -206,6 +208,7 @@ impl Rows {
         LeftOver {
             owners,
             operations,
+            unpublished: projects(|project| project.has_unpublished && !project.is_deleted),
             executing: projects(|project| project.state == ProjectState::Executing && !project.is_deleted),
             deleted: projects(|project| project.is_deleted),
         }
@@ -339,9 +342,21 @@ impl ProjectStore for MemoryStore {
         let running = operations.filter(|operation| operation.state == OperationState::Running);
         Ok(waiting
             .filter_map(|task| task.wait?.wake_at)
+            .chain(view.tasks.values().flatten().filter_map(|task| task.lease_until))
             .chain(running.filter_map(|operation| operation.wake_at))
             .filter(|wake_at| *wake_at > now)
             .min())
+    }
+
+    async fn expired_leases(&self, now: Timestamp) -> Result<Vec<TaskId>, StoreError> {
+        let inner = self.lock();
+        let tasks = inner.rows.view.tasks.values().flatten();
+        let mut ids: Vec<TaskId> = tasks
+            .filter(|task| task.lease_until.is_some_and(|until| until <= now))
+            .map(|task| task.id.clone())
+            .collect();
+        ids.sort();
+        Ok(ids)
     }
 
     async fn left_over(&self) -> Result<LeftOver, StoreError> {

@@ -158,9 +158,8 @@ fn a_storm_of_kills_loses_nothing() {
             assert_eq!(trial.billed(), 0, "round {round}");
             continue;
         }
-        if trial.bench.only_project()["state"] != "completed" {
-            trial.bench.orch(RESUME).exits(0);
-        }
+        // Also a completed project: the last files may not have been put in place.
+        trial.bench.orch(RESUME).exits(0);
         trial.keeps_them(kills, &files, &format!("round {round}"));
     }
 }

@@ -149,6 +149,8 @@ fn new_task(tx: &Tx<'_>, command: &ApprovePlan, planned: &PlannedTask, new: NewT
         is_attempt_open: false,
         last_seq: 0,
         call: None,
+        claimed_by: None,
+        lease_until: None,
         had_unknown: false,
         retries: 0,
         person_retries: 0,

@@ -21,6 +21,9 @@ pub(super) fn decide(tx: &mut Tx<'_>, command: &ClaimTask) -> Result<Outcome, St
     }
     begin_call::must_be_executing(tx, &task.project)?;
     must_be_open(tx, &task)?;
+    if !tx.project(&task.project)?.config.execution_mode().runs_inside(task.tier) {
+        return Err(Refusal::state("the project keeps this task for workers outside").into());
+    }
     let now = tx.now();
     let is_new = !task.is_attempt_open;
     if is_new && command.brief.is_none() {
@@ -85,7 +88,8 @@ pub(super) fn decide(tx: &mut Tx<'_>, command: &ClaimTask) -> Result<Outcome, St
     Ok(Outcome::Claimed { fence, attempt, seq })
 }
 
-fn must_be_open(tx: &Tx<'_>, task: &crate::task::Task) -> Result<(), Stop> {
+/// The task's plan is the approved one, and its wave is open.
+pub(super) fn must_be_open(tx: &Tx<'_>, task: &crate::task::Task) -> Result<(), Stop> {
     let policy = tx.policy().dispatch;
     let project = tx.project(&task.project)?;
     if project.approved_plan.as_ref() != Some(&task.plan) {

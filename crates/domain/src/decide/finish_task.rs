@@ -127,6 +127,7 @@ fn publish(tx: &mut Tx<'_>, task: &Task, files: &[FileEntry]) -> Result<(), Stop
         });
     }
     if !files.is_empty() {
+        tx.edit_project(&task.project, |project| project.has_unpublished = true)?;
         tx.follow_up(FollowUp::Publish(task.project.clone(), files.to_vec()));
         tx.follow_up(FollowUp::Discard(task.project.clone(), task.id.clone()));
     }

@@ -78,6 +78,10 @@ fn write_row(tx: &mut Tx<'_>, mut after: Task, pending: &mut Vec<Spread>) -> Res
         after.wait = None;
         after.parked_epoch = 0;
     }
+    if after.state != TaskState::Running {
+        after.claimed_by = None;
+        after.lease_until = None;
+    }
     count(tx, &before, &after)?;
     offer_if_ready(tx, &before, &after)?;
     let dead = i64::from(after.blocks_dependents()) - i64::from(before.blocks_dependents());
@@ -135,7 +139,8 @@ fn offer_if_ready(tx: &mut Tx<'_>, before: &Task, after: &Task) -> Result<(), St
     }
     let policy = tx.policy().dispatch;
     let project = tx.project(&after.project)?;
-    if project.state != ProjectState::Executing {
+    let is_ours = project.config.execution_mode().runs_inside(after.tier);
+    if project.state != ProjectState::Executing || !is_ours {
         return Ok(());
     }
     let dispatch = project.config.dispatch().unwrap_or(policy);
@@ -263,6 +268,9 @@ pub fn step_project(tx: &mut Tx<'_>, id: &ProjectId, event: ProjectEvent) -> Res
     let Some(state) = project::next(from, event) else {
         return Err(Refusal::state(format!("the project is {from}, which does not allow this")).into());
     };
+    if from == ProjectState::Executing && tx.project(id)?.has_unpublished {
+        tx.follow_up(FollowUp::Quiet(id.clone()));
+    }
     tx.edit_project(id, |project| {
         project.state = state;
         project.pause_reason = None;

@@ -6,6 +6,7 @@
 mod approve_plan;
 mod begin_call;
 mod claim_task;
+mod external;
 mod finish_task;
 mod flow;
 mod operations;
@@ -39,6 +40,7 @@ use crate::time::Timestamp;
 use crate::tool::{FileEntry, ToolClass, ToolOutcome};
 use crate::view::{Blob, Changes, Key, View};
 
+pub use external::{ClaimExternal, ExternalClaim, SubmitExternal};
 pub use flow::is_parked;
 pub use tx::Tx;
 
@@ -80,6 +82,8 @@ pub enum Command {
     ExecuteProject(ProjectId),
     /// Let parked tasks try again: limits or providers may have changed.
     Unpark(ProjectId),
+    /// All accepted files of a project that has come to rest are in place.
+    Published(ProjectId),
     /// Start no new call.
     PauseProject(ProjectId, PauseReason),
     /// Call it off.
@@ -101,6 +105,16 @@ pub enum Command {
     PutBack(PutBack),
     /// Go on with what a dead worker left.
     Recover(Owner),
+    /// A worker outside takes a ready task, for as long as its lease lasts.
+    ClaimExternal(ClaimExternal),
+    /// It is still at it.
+    HeartbeatExternal(ExternalClaim),
+    /// It brings an output.
+    SubmitExternal(SubmitExternal),
+    /// It gives the task back.
+    ReleaseExternal(ExternalClaim),
+    /// It was not heard of in time.
+    ExpireLease(TaskId),
     /// A person wants a task tried again.
     RetryTask(TaskId),
     /// A person calls a task off.
@@ -484,6 +498,8 @@ pub enum FollowUp {
     CutTask(TaskId),
     /// Make the published folder match the manifest.
     Publish(ProjectId, Vec<FileEntry>),
+    /// The project has come to rest: once its files are in place, say so.
+    Quiet(ProjectId),
     /// Staging folders of this task are of no use any more.
     Discard(ProjectId, TaskId),
     /// Remove the project's rows and files, in chunks.
@@ -543,6 +559,7 @@ pub fn decide<'a>(
         Command::UpdateProject(command) => projects::update(&mut tx, command)?,
         Command::DeleteProject(project) => projects::delete(&mut tx, project)?,
         Command::ExecuteProject(project) => projects::execute(&mut tx, project)?,
+        Command::Published(project) => projects::published(&mut tx, project)?,
         Command::Unpark(project) => projects::unpark(&mut tx, project)?,
         Command::PauseProject(project, reason) => projects::pause(&mut tx, project, *reason)?,
         Command::CancelProject(project) => projects::cancel(&mut tx, project)?,
@@ -558,6 +575,11 @@ pub fn decide<'a>(
         Command::FinishTask(command) => finish_task::decide(&mut tx, command)?,
         Command::PutBack(command) => finish_task::put_back(&mut tx, command)?,
         Command::Recover(owner) => recover::decide(&mut tx, owner)?,
+        Command::ClaimExternal(command) => external::claim(&mut tx, command)?,
+        Command::HeartbeatExternal(claim) => external::heartbeat(&mut tx, claim)?,
+        Command::SubmitExternal(command) => external::submit(&mut tx, command)?,
+        Command::ReleaseExternal(claim) => external::release(&mut tx, claim)?,
+        Command::ExpireLease(task) => external::expire(&mut tx, task)?,
         Command::RetryTask(task) => people::retry(&mut tx, task)?,
         Command::CancelTask(task) => people::cancel(&mut tx, task)?,
         Command::ReviewTask(command) => people::review(&mut tx, command)?,
@@ -578,6 +600,7 @@ impl Command {
             Self::DeleteProject(id)
             | Self::ExecuteProject(id)
             | Self::Unpark(id)
+            | Self::Published(id)
             | Self::PauseProject(id, _)
             | Self::CancelProject(id) => vec![Key::Project(id.clone())],
             Self::BeginPlanning(command) => vec![Key::Project(command.project.clone())],
@@ -596,6 +619,14 @@ impl Command {
             }
             Self::PutBack(command) => vec![Key::Task(command.task.clone())],
             Self::Recover(owner) => vec![owner_key(owner)],
+            Self::ClaimExternal(command) => vec![Key::Task(command.task.clone())],
+            Self::HeartbeatExternal(claim) | Self::ReleaseExternal(claim) => {
+                vec![Key::Task(claim.task.clone())]
+            }
+            Self::SubmitExternal(command) => {
+                vec![Key::Task(command.claim.task.clone()), Key::Dependents(command.claim.task.clone())]
+            }
+            Self::ExpireLease(id) => vec![Key::Task(id.clone())],
             Self::RetryTask(id) | Self::CancelTask(id) => vec![Key::Task(id.clone())],
             Self::ReviewTask(command) => vec![Key::Task(command.task.clone())],
             Self::ResolveCheckpoint(command) => vec![Key::Checkpoint(command.checkpoint.clone())],
@@ -606,7 +637,14 @@ impl Command {
     /// Whether it frees what others wait for: such commands go first in a batch.
     #[must_use]
     pub const fn settles(&self) -> bool {
-        matches!(self, Self::SettleCall(_) | Self::FinishTool(_) | Self::FinishTask(_) | Self::PutBack(_))
+        matches!(
+            self,
+            Self::SettleCall(_)
+                | Self::FinishTool(_)
+                | Self::FinishTask(_)
+                | Self::PutBack(_)
+                | Self::SubmitExternal(_)
+        )
     }
 }
 

@@ -123,6 +123,15 @@ fn unpark_rows(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
     })
 }
 
+/// Notes that every accepted file is in place. While tasks run there may be new
+/// ones at any instant, so then nothing is noted.
+pub(super) fn published(tx: &mut Tx<'_>, id: &ProjectId) -> Result<Outcome, Stop> {
+    if visible(tx, id)? != ProjectState::Executing {
+        tx.edit_project(id, |project| project.has_unpublished = false)?;
+    }
+    Ok(Outcome::Done)
+}
+
 /// Lets parked tasks try again, because limits or providers may have changed.
 pub(super) fn unpark(tx: &mut Tx<'_>, id: &ProjectId) -> Result<Outcome, Stop> {
     visible(tx, id)?;

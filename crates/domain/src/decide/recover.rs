@@ -36,6 +36,10 @@ fn book_lost(tx: &mut Tx<'_>, call: Option<&CallId>) -> Result<bool, Stop> {
 
 fn recover_task(tx: &mut Tx<'_>, id: &TaskId) -> Result<Outcome, Stop> {
     let task = tx.task(id)?.clone();
+    if task.claimed_by.is_some() {
+        // Its worker is not ours: a lease that runs out tells when it is lost.
+        return Ok(Outcome::Done);
+    }
     let was_lost = book_lost(tx, task.call.as_ref())?;
     let settled = task.call.as_ref().map(|call| tx.call(call).cloned()).transpose()?;
     let mut row = tx.task(id)?.clone();

@@ -142,7 +142,7 @@ fn announce(tx: &mut Tx<'_>, call: &Call, booking: &Booking) -> Result<(), Stop>
 }
 
 /// Says that a limit is near, once per project, period and limit.
-fn warn_when_near(tx: &mut Tx<'_>, call: &Call) -> Result<(), Stop> {
+pub(super) fn warn_when_near(tx: &mut Tx<'_>, call: &Call) -> Result<(), Stop> {
     let project = tx.project(&call.project)?;
     let scopes = crate::budget::scopes(
         &tx.policy().limits,

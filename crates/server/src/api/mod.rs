@@ -2,10 +2,12 @@
 //! crate.
 
 pub mod admin;
+pub mod analytics;
 pub mod auth;
 pub mod checkpoints;
 pub mod events;
 pub mod export;
+pub mod external;
 pub mod health;
 pub mod keys;
 pub mod knowledge;

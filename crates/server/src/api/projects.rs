@@ -1,7 +1,7 @@
 //! Projects: kept, changed, started, stopped.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use domain::coverage::Coverage;
 use domain::decide::{self, Command, StorePlan};
 use domain::id::{PlanId, ProjectId};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use store::{ProjectFilter, ProjectListRow, TaskFilter};
 
 use crate::error::ApiError;
+use crate::etag::{self, TagHeader};
 use crate::extract::{Body, OwnedProject, Query, Signed};
 use crate::state::State;
 use crate::wire::project::{CreateProject, ListProjects, ProjectWire, UpdateProject};
@@ -60,21 +61,30 @@ pub async fn list(
     Ok(Json(rows.iter().map(ProjectWire::from).collect()))
 }
 
+/// The tag of what people edit of a project.
+fn tag(row: &ProjectListRow) -> String {
+    etag::tag(&(&*row.project.name, &*row.requirements, &*row.project.config))
+}
+
 /// A project.
-pub async fn get(owned: OwnedProject) -> Json<ProjectWire> {
-    Json((&owned.row).into())
+pub async fn get(owned: OwnedProject) -> (TagHeader, Json<ProjectWire>) {
+    (etag::header_of(&tag(&owned.row)), Json((&owned.row).into()))
 }
 
 /// Changes a project.
 pub async fn update(
     state: State,
     owned: OwnedProject,
+    headers: HeaderMap,
     Body(body): Body<UpdateProject>,
-) -> Result<Json<ProjectWire>, ApiError> {
+) -> Result<(TagHeader, Json<ProjectWire>), ApiError> {
     if body.is_empty() {
         return Err(ApiError::bad_request("nothing_to_update", "Nothing to update"));
     }
-    let project = &owned.row.project;
+    let _edit = state.edits.lock().await;
+    let row = reload(&state, &owned.row.project.id).await?;
+    etag::must_match(&headers, &tag(&row))?;
+    let project = &row.project;
     let config = body.settings(&project.config);
     let command = decide::UpdateProject {
         project: project.id.clone(),
@@ -83,7 +93,8 @@ pub async fn update(
         config,
     };
     state.engine.apply(owned.signed.actor(), Command::UpdateProject(command)).await?;
-    Ok(Json((&reload(&state, &project.id).await?).into()))
+    let row = reload(&state, &project.id).await?;
+    Ok((etag::header_of(&tag(&row)), Json((&row).into())))
 }
 
 /// Removes a project; what it cost stays in the books.

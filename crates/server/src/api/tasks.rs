@@ -1,11 +1,14 @@
 //! Tasks: read, changed, retried, cancelled, judged.
 
 use axum::Json;
+use axum::http::HeaderMap;
 use domain::decide::{self, Command};
 use domain::id::TaskId;
 use domain::task::TaskSpec;
+use store::TaskDetail;
 
 use crate::error::ApiError;
+use crate::etag::{self, TagHeader};
 use crate::extract::{Body, OwnedProject, OwnedTask, Query, Signed, is_id, owned_task};
 use crate::state::State;
 use crate::wire::task::{Bulk, BulkWire, ListTasks, NotDone, Review, TaskWire, UpdateTask};
@@ -28,9 +31,15 @@ fn wire(state: &State, owned: &OwnedTask) -> Json<TaskWire> {
     Json(TaskWire::new(&owned.detail, &owned.project.project, dispatch))
 }
 
+/// The tag of what people edit of a task.
+fn tag(detail: &TaskDetail) -> String {
+    let task = &detail.task;
+    etag::tag(&(&*task.title, &detail.spec, task.tier.as_str(), task.priority, task.max_tokens))
+}
+
 /// A task.
-pub async fn get(state: State, owned: OwnedTask) -> Json<TaskWire> {
-    wire(&state, &owned)
+pub async fn get(state: State, owned: OwnedTask) -> (TagHeader, Json<TaskWire>) {
+    (etag::header_of(&tag(&owned.detail)), wire(&state, &owned))
 }
 
 /// The task as it is now.
@@ -43,12 +52,16 @@ async fn reloaded(state: &State, owned: OwnedTask) -> Result<Json<TaskWire>, Api
 pub async fn update(
     state: State,
     owned: OwnedTask,
+    headers: HeaderMap,
     Body(body): Body<UpdateTask>,
-) -> Result<Json<TaskWire>, ApiError> {
+) -> Result<(TagHeader, Json<TaskWire>), ApiError> {
     if body.is_empty() {
         return Err(ApiError::bad_request("nothing_to_update", "Nothing to update"));
     }
-    let spec = body.description.map(|description| TaskSpec { description, ..owned.detail.spec.clone() });
+    let _edit = state.edits.lock().await;
+    let (detail, _) = owned_task(&state, &owned.signed, &owned.detail.task.id).await?;
+    etag::must_match(&headers, &tag(&detail))?;
+    let spec = body.description.map(|description| TaskSpec { description, ..detail.spec });
     let command = decide::UpdateTask {
         task: Some(owned.detail.task.id.clone()),
         title: body.title,
@@ -58,7 +71,9 @@ pub async fn update(
         max_tokens: body.max_tokens,
     };
     state.engine.apply(owned.signed.actor(), Command::UpdateTask(command)).await?;
-    reloaded(&state, owned).await
+    let (detail, project) = owned_task(&state, &owned.signed, &owned.detail.task.id).await?;
+    let tag = etag::header_of(&tag(&detail));
+    Ok((tag, wire(&state, &OwnedTask { signed: owned.signed, detail, project })))
 }
 
 /// Has a failed task tried again.

@@ -27,12 +27,21 @@ pub struct Fields {
     values: Map<String, Value>,
     repeated: HashSet<String>,
     problems: Vec<FieldProblem>,
+    /// What was asked for, while a shape describes itself.
+    asked: Option<Asked>,
+}
+
+/// Fields that a shape reads, as JSON Schema.
+#[derive(Default)]
+struct Asked {
+    properties: Map<String, Value>,
+    required: Vec<String>,
 }
 
 impl Fields {
     /// Fields of a body.
     pub(crate) fn body(values: Map<String, Value>) -> Self {
-        Self { origin: "body", values, repeated: HashSet::new(), problems: Vec::new() }
+        Self { origin: "body", values, repeated: HashSet::new(), problems: Vec::new(), asked: None }
     }
 
     /// Fields of a query.
@@ -43,7 +52,7 @@ impl Fields {
                 repeated.insert(name);
             }
         }
-        Self { origin: "query", values, repeated, problems: Vec::new() }
+        Self { origin: "query", values, repeated, problems: Vec::new(), asked: None }
     }
 
     /// Reads a shape and tells all mistakes at once.
@@ -53,6 +62,27 @@ impl Fields {
     pub(crate) fn finish<T: Shape>(mut self) -> Result<T, ApiError> {
         let shape = T::read(&mut self);
         if self.problems.is_empty() { Ok(shape) } else { Err(ApiError::Invalid(self.problems)) }
+    }
+
+    /// The JSON Schema of what a shape takes: the shape reads nothing, and what it
+    /// asks for is written down.
+    pub(crate) fn describe<T: Shape>() -> Value {
+        let mut fields = Self::body(Map::new());
+        fields.asked = Some(Asked::default());
+        T::read(&mut fields);
+        let Asked { properties, required } = fields.asked.unwrap_or_default();
+        json!({"type": "object", "properties": properties, "required": required})
+    }
+
+    fn ask(&mut self, name: &str, is_required: bool, schema: impl FnOnce() -> Value) {
+        let Some(asked) = &mut self.asked else { return };
+        // A reader may be made of others: the one that was asked first says it all.
+        if !asked.properties.contains_key(name) {
+            asked.properties.insert(name.to_owned(), schema());
+            if is_required {
+                asked.required.push(name.to_owned());
+            }
+        }
     }
 
     /// Whether there were mistakes so far.
@@ -102,6 +132,7 @@ impl Fields {
 
     /// A text that must be there.
     pub fn text(&mut self, name: &str, chars: RangeInclusive<usize>) -> String {
+        self.ask(name, true, || text_schema(&chars, false));
         match self.take(name) {
             Some(value) => self.checked_text(name, &value, chars),
             None if self.repeated.contains(name) => String::new(),
@@ -124,12 +155,14 @@ impl Fields {
 
     /// A text that may be left out, or null.
     pub fn opt_text(&mut self, name: &str, chars: RangeInclusive<usize>) -> Option<String> {
+        self.ask(name, false, || text_schema(&chars, true));
         let value = self.take(name).filter(|value| !value.is_null())?;
         Some(self.checked_text(name, &value, chars))
     }
 
     /// A text that is empty when it is left out.
     pub fn text_or_empty(&mut self, name: &str, chars_max: usize) -> String {
+        self.ask(name, false, || text_schema(&(0..=chars_max), false));
         match self.take(name) {
             Some(value) => self.checked_text(name, &value, 0..=chars_max),
             None => String::new(),
@@ -193,6 +226,11 @@ impl Fields {
 
     /// A whole number; `default` when it is left out.
     pub fn int_or(&mut self, name: &str, range: RangeInclusive<i64>, default: i64) -> i64 {
+        self.ask(name, false, || {
+            let mut schema = int_schema(&range, false);
+            schema["default"] = json!(default);
+            schema
+        });
         match self.take(name) {
             Some(value) => self.checked_int(name, &value, range).unwrap_or(default),
             None => default,
@@ -201,6 +239,7 @@ impl Fields {
 
     /// A whole number that may be left out, or null.
     pub fn opt_int(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        self.ask(name, false, || int_schema(&range, true));
         let value = self.take(name).filter(|value| !value.is_null())?;
         self.checked_int(name, &value, range)
     }
@@ -260,11 +299,13 @@ impl Fields {
 
     /// Yes or no; `default` when it is left out.
     pub fn bool_or(&mut self, name: &str, default: bool) -> bool {
+        self.ask(name, false, || json!({"type": "boolean", "default": default}));
         self.opt_bool(name).unwrap_or(default)
     }
 
     /// Yes or no; may be left out, or null.
     pub fn opt_bool(&mut self, name: &str) -> Option<bool> {
+        self.ask(name, false, || json!({"type": ["boolean", "null"]}));
         let value = self.take(name).filter(|value| !value.is_null())?;
         let word = match &value {
             Value::Bool(bool) => return Some(*bool),
@@ -289,6 +330,11 @@ impl Fields {
         allowed: &[&str],
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
+        self.ask(name, false, || {
+            let mut words: Vec<Value> = allowed.iter().map(|word| json!(word)).collect();
+            words.push(Value::Null);
+            json!({"enum": words})
+        });
         let value = self.take(name).filter(|value| !value.is_null())?;
         let parsed = value.as_str().and_then(parse);
         if parsed.is_none() {
@@ -300,6 +346,7 @@ impl Fields {
 
     /// One of a few words that must be there.
     pub fn word<T>(&mut self, name: &str, allowed: &[&str], parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.ask(name, true, || json!({"type": "string", "enum": allowed}));
         if !self.values.contains_key(name) {
             self.missing(name);
             return None;
@@ -314,6 +361,7 @@ impl Fields {
 
     /// An object; may be left out, or null.
     pub fn opt_object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        self.ask(name, false, || json!({"type": ["object", "null"]}));
         let value = self.take(name).filter(|value| !value.is_null())?;
         match value {
             Value::Object(object) => Some(object),
@@ -326,6 +374,14 @@ impl Fields {
 
     /// A list of texts that must be there.
     pub fn texts(&mut self, name: &str, count: RangeInclusive<usize>, chars_max: usize) -> Vec<String> {
+        self.ask(name, true, || {
+            json!({
+                "type": "array",
+                "items": {"type": "string", "maxLength": chars_max},
+                "minItems": count.start(),
+                "maxItems": count.end(),
+            })
+        });
         let Some(value) = self.take(name) else {
             self.missing(name);
             return Vec::new();
@@ -356,6 +412,16 @@ impl Fields {
         }
         texts
     }
+}
+
+fn text_schema(chars: &RangeInclusive<usize>, is_nullable: bool) -> Value {
+    let kind = if is_nullable { json!(["string", "null"]) } else { json!("string") };
+    json!({"type": kind, "minLength": chars.start(), "maxLength": chars.end()})
+}
+
+fn int_schema(range: &RangeInclusive<i64>, is_nullable: bool) -> Value {
+    let kind = if is_nullable { json!(["integer", "null"]) } else { json!("integer") };
+    json!({"type": kind, "minimum": range.start(), "maximum": range.end()})
 }
 
 /// Takes a query apart: `&` between pairs, `+` for a space, percent escapes.

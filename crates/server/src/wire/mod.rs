@@ -2,7 +2,9 @@
 //! what our own types call otherwise is translated in these files.
 
 pub mod admin;
+pub mod analytics;
 pub mod checkpoint;
+pub mod external;
 pub mod plan;
 pub mod project;
 pub mod task;

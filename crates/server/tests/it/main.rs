@@ -4,9 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 mod accounts;
+mod analytics;
 mod app;
 mod edges;
+mod etags;
+mod external;
 mod life;
+mod openapi;
 mod ownership;
 mod streams;
 mod validation;

@@ -93,6 +93,7 @@ CREATE TABLE projects (
     config_json TEXT NOT NULL,
     -- Taken from the settings when it is set there: what `ready` asks for.
     dispatch TEXT,
+    execution_mode TEXT NOT NULL,
     requirements_hash TEXT NOT NULL,
     approved_plan TEXT,
     draft_plan TEXT,
@@ -102,6 +103,7 @@ CREATE TABLE projects (
     open_wave INTEGER NOT NULL,
     open_holding INTEGER NOT NULL,
     open_ready INTEGER NOT NULL,
+    has_unpublished INTEGER NOT NULL,
     live INTEGER NOT NULL,
     parked INTEGER NOT NULL,
     money_epoch INTEGER NOT NULL,
@@ -163,6 +165,9 @@ CREATE TABLE tasks (
     is_attempt_open INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
     call TEXT,
+    -- Who claimed it from outside, and until when; both or neither.
+    claimed_by TEXT,
+    lease_until INTEGER,
     had_unknown INTEGER NOT NULL,
     retries INTEGER NOT NULL,
     person_retries INTEGER NOT NULL,
@@ -190,6 +195,7 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_project ON tasks (project, plan, place);
 CREATE INDEX tasks_ready ON tasks (project, priority, wave, created_at, place) WHERE state = 'ready';
 CREATE INDEX tasks_active ON tasks (id) WHERE state IN ('running', 'verifying');
+CREATE INDEX tasks_lease ON tasks (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX tasks_wake ON tasks (wake_at) WHERE wake_at IS NOT NULL;
 -- For forecasts: what completed tasks of a kind cost.
 CREATE INDEX tasks_completed ON tasks (completed_at) WHERE state = 'completed';

@@ -3,6 +3,7 @@
 
 mod life;
 mod money;
+mod outside;
 mod pick;
 mod recovery;
 
@@ -20,6 +21,7 @@ use crate::lab::Lab;
 
 pub use life::*;
 pub use money::*;
+pub use outside::*;
 pub use pick::*;
 pub use recovery::*;
 
@@ -124,6 +126,8 @@ macro_rules! conformance {
             ready_follows_priority_and_waves,
             ready_leaves_out_what_waits,
             ready_offers_nothing_of_a_paused_project,
+            ready_leaves_out_what_is_kept_for_others,
+            a_claim_from_outside_lives_as_long_as_its_lease,
             what_a_dead_worker_left_goes_on,
             an_operation_lives_through_a_restart,
             three_lost_workers_are_enough,
