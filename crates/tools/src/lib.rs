@@ -14,6 +14,11 @@
 //! run again; the tool's class says it and the engine acts on it.
 
 pub mod file;
+mod hosts;
+mod http;
+pub mod image;
+pub mod knowledge;
+pub mod local_llm;
 pub mod path;
 pub mod registry;
 pub mod workspace;

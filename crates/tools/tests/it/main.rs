@@ -5,9 +5,12 @@
 
 mod corpus;
 mod edit;
+mod knowledge;
 mod limits;
 mod publish;
 mod race;
+mod services;
+mod stub;
 mod transfer;
 
 use std::path::{Path, PathBuf};
