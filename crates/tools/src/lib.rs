@@ -13,6 +13,7 @@
 //! model that begins with a stable code. Nothing here decides whether a call may
 //! run again; the tool's class says it and the engine acts on it.
 
+pub mod command;
 pub mod file;
 mod hosts;
 mod http;
@@ -21,6 +22,7 @@ pub mod knowledge;
 pub mod local_llm;
 pub mod path;
 pub mod registry;
+pub mod web;
 pub mod workspace;
 
 pub use file::file_tools;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod command;
 mod corpus;
 mod edit;
 mod knowledge;
@@ -12,6 +13,7 @@ mod race;
 mod services;
 mod stub;
 mod transfer;
+mod web;
 
 use std::path::{Path, PathBuf};
 

@@ -201,7 +201,7 @@ async fn workflow_errors_name_node_and_reason() {
 #[tokio::test]
 async fn a_comfyui_that_lies_ends_in_an_error() {
     let nothing = json!({ "status": { "status_str": "success" }, "outputs": {} });
-    let table: [(&str, Value, (u16, Vec<u8>)); 6] = [
+    let table = [
         ("no pictures", nothing, (200, vec![])),
         ("404 picture", done(), (404, b"gone".to_vec())),
         ("html", done(), (200, b"<html>".to_vec())),
