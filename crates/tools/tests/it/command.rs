@@ -13,6 +13,7 @@ use tools::{FileLimits, Registry, Tool};
 use super::{World, assert_code, names, task};
 
 /// The tool over the files of this world.
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
 fn registry(world: &World, config: CommandConfig) -> Option<Registry> {
     match RunCommandTool::new(world.files.clone(), config) {
         Ok(tool) => Some(Registry::new(vec![Arc::new(tool) as Arc<dyn Tool>]).0),

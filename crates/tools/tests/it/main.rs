@@ -11,6 +11,7 @@ mod limits;
 mod publish;
 mod race;
 mod services;
+mod standard;
 mod stub;
 mod transfer;
 mod web;
