@@ -10,6 +10,7 @@ mod knowledge;
 mod limits;
 mod publish;
 mod race;
+mod real_model;
 mod services;
 mod standard;
 mod stub;
