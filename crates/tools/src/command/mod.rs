@@ -25,8 +25,8 @@ use crate::workspace::{FilesError, ProjectFiles, TakenUp};
 pub use sandbox::{CommandConfig, INSIDE, Sandbox};
 
 /// How often processes and memory are counted; every so many times the disk too.
-const WATCH_EVERY: Duration = Duration::from_millis(50);
-const DISK_EVERY: u32 = 10;
+const WATCH_EVERY: Duration = Duration::from_millis(25);
+const DISK_EVERY: u32 = 20;
 /// Bubblewrap itself, twice, and `prlimit` before it becomes the shell.
 const OWN_PROCESSES: u64 = 3;
 /// Names of files in the result.
@@ -73,18 +73,20 @@ impl RunCommandTool {
         let errors = read_some(child.stderr.take(), 4_096);
         let ended = self.wait(&mut child, scratch.path().to_owned());
         let (end, output, errors) = tokio::join!(ended, output, errors);
-        Ok(match end {
-            End::Stopped(why) => ToolOutcome::error(
-                "command_stopped",
-                format_args!("{why}; none of its changes were taken up\n{}", output.render()),
-            ),
+        match end {
+            End::Stopped(why) => {
+                self.files.throw_away(scratch).await?;
+                let said = output.render();
+                let message = format_args!("{why}; none of its changes were taken up\n{said}");
+                Ok(ToolOutcome::error("command_stopped", message))
+            }
             End::Code(code) => {
                 let taken = self.files.take_up(context, scratch).await?;
                 let mut outcome = ToolOutcome::ok(render(code, &output, &errors, &taken));
                 outcome.writes = taken.writes;
-                outcome
+                Ok(outcome)
             }
-        })
+        }
     }
 
     /// Waits for the end and stops what passes a limit.

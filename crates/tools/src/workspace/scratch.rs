@@ -32,6 +32,7 @@ pub struct Scratch {
     dir: Dir,
     path: PathBuf,
     before: HashMap<String, ContentHash>,
+    is_removed: bool,
 }
 
 /// What became of the changes.
@@ -53,10 +54,20 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// Waits for the disk.
+    fn remove(&mut self) {
+        self.is_removed = true;
+        // What stays after a failure is swept at the next start.
+        let _ = layout::remove_tree(&self.temporary, &self.name);
+    }
+}
+
+/// For a call that was cancelled; the others wait until it is gone.
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let (Ok(temporary), name) = (self.temporary.try_clone(), self.name.clone()) else { return };
-        // Waits for the disk; what stays after a failure is swept at the next start.
+        let (false, Ok(temporary)) = (self.is_removed, self.temporary.try_clone()) else { return };
+        let name = std::mem::take(&mut self.name);
         let remove = move || {
             let _ = layout::remove_tree(&temporary, &name);
         };
@@ -88,9 +99,26 @@ impl ProjectFiles {
     ///
     /// # Errors
     /// What the file system answered; what a rule refuses is no error.
-    pub async fn take_up(&self, task: &ToolContext, scratch: Scratch) -> Result<TakenUp, FilesError> {
+    pub async fn take_up(&self, task: &ToolContext, mut scratch: Scratch) -> Result<TakenUp, FilesError> {
         let task = task.clone();
-        self.blocking(move |inner| inner.take_up(&task, &scratch)).await
+        self.blocking(move |inner| {
+            let taken = inner.take_up(&task, &scratch);
+            scratch.remove();
+            taken
+        })
+        .await
+    }
+
+    /// Removes a copy that is not wanted, and waits until it is gone.
+    ///
+    /// # Errors
+    /// None of the file system: what stays is swept at the next start.
+    pub async fn throw_away(&self, mut scratch: Scratch) -> Result<(), FilesError> {
+        self.blocking(move |_| {
+            scratch.remove();
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -105,7 +133,7 @@ impl Inner {
         let dir = layout::make_dir(&temporary, &name, Keep::Disposable)?;
         let path =
             self.projects_path.join(id_name(task.project.as_str())?).join(layout::TEMPORARY).join(&name);
-        let mut scratch = Scratch { temporary, name, dir, path, before: HashMap::new() };
+        let mut scratch = Scratch { temporary, name, dir, path, before: HashMap::new(), is_removed: false };
         let mut bytes_left = COPY_BYTES_MAX;
         for listed in self.list(task, None)?.files {
             let path = RelativePath::parse(&listed.path)?;
