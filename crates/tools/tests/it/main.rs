@@ -5,6 +5,7 @@
 
 mod corpus;
 mod limits;
+mod mcp;
 mod publish;
 mod race;
 mod transfer;
