@@ -108,6 +108,7 @@ impl Link {
                 Self::greet(lines, mode, loss).await
             }
             Transport::Http { url, headers } => {
+                loss.quiet.cancel();
                 let wire = http::connect(url, headers, bytes_max).map_err(|problem| (None, problem))?;
                 Self::greet(wire, mode, loss).await
             }
@@ -129,9 +130,7 @@ impl Link {
                 Ok(Self { service, changed, loss })
             }
             Err(error) => {
-                // The last words of a process that ended come on another pipe.
-                tokio::task::yield_now().await;
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                loss.last_report().await;
                 let report = fault::start_report(&error, &loss);
                 Err((Some(error), report))
             }
@@ -175,7 +174,7 @@ impl Link {
     /// Waits until the connection has gone, and says why.
     pub(super) async fn ended(&self) -> String {
         self.loss.ended.cancelled().await;
-        self.loss.report()
+        self.loss.last_report().await
     }
 
     /// Ends it and waits for that, the child process included.

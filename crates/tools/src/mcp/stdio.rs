@@ -199,6 +199,7 @@ async fn drain<R: AsyncRead + Unpin>(reader: &mut R) {
 /// Logs error output line by line; what is too much is read and forgotten, for a
 /// server that cannot print must not stop.
 async fn log_stderr(stderr: ChildStderr, server: String, redaction: Redaction, loss: Arc<Loss>) {
+    let _quiet = loss.quiet.clone().drop_guard();
     let mut reader = BufReader::new(stderr);
     let mut gauge = Gauge::new();
     loop {

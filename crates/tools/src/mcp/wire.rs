@@ -13,10 +13,14 @@ use rmcp::transport::Transport;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Most messages within one window; far more than answers to our own calls can be.
-const MESSAGES_MAX: u32 = 2_000;
-/// How long a window is.
-const WINDOW: Duration = Duration::from_secs(1);
+/// Most messages at once that nobody asked for.
+const UNASKED_MAX: u32 = 1_000;
+/// How many more may come each second. A flood that we are slow to read must still
+/// be one, so this is far below what can be read.
+const UNASKED_PER_SECOND: f64 = 200.0;
+
+/// How long the last words of a process are waited for.
+const WORDS_LIMIT: Duration = Duration::from_millis(500);
 
 /// How a connection ended.
 #[derive(Default)]
@@ -27,6 +31,8 @@ pub(super) struct Loss {
     pub broken: CancellationToken,
     /// Set when the connection has gone, whoever ended it.
     pub ended: CancellationToken,
+    /// Set when nothing more will be said on the error output.
+    pub quiet: CancellationToken,
 }
 
 /// Why a connection ended.
@@ -73,6 +79,13 @@ impl Loss {
         *self.words.lock().unwrap_or_else(PoisonError::into_inner) = line;
     }
 
+    /// Why, for the operator; waits a moment for the last words, which come another
+    /// way than the end.
+    pub(super) async fn last_report(&self) -> String {
+        let _ = tokio::time::timeout(WORDS_LIMIT, self.quiet.cancelled()).await;
+        self.report()
+    }
+
     /// Why, for the operator.
     pub(super) fn report(&self) -> String {
         let reason = self.reason().map_or_else(|| "the connection closed".to_owned(), |it| it.to_string());
@@ -81,24 +94,24 @@ impl Loss {
     }
 }
 
-/// Counts messages over a short time.
+/// Counts messages that nobody asked for: a bucket that fills slowly.
 pub(super) struct Gauge {
-    since: Instant,
-    count: u32,
+    left: f64,
+    at: Instant,
 }
 
 impl Gauge {
     pub(super) fn new() -> Self {
-        Self { since: Instant::now(), count: 0 }
+        Self { left: f64::from(UNASKED_MAX), at: Instant::now() }
     }
 
     /// Whether one more is within the bound.
     pub(super) fn admits(&mut self) -> bool {
-        if self.since.elapsed() >= WINDOW {
-            *self = Self::new();
-        }
-        self.count += 1;
-        self.count <= MESSAGES_MAX
+        let now = Instant::now();
+        let refill = now.duration_since(self.at).as_secs_f64() * UNASKED_PER_SECOND;
+        self.at = now;
+        self.left = (self.left + refill).min(f64::from(UNASKED_MAX)) - 1.0;
+        self.left >= 0.0
     }
 }
 
@@ -107,12 +120,14 @@ impl Gauge {
 pub(super) struct Guard<T> {
     inner: T,
     gauge: Gauge,
+    /// Requests of ours that have no answer yet.
+    owed: u64,
     loss: Arc<Loss>,
 }
 
 impl<T> Guard<T> {
     pub(super) fn new(inner: T, loss: Arc<Loss>) -> Self {
-        Self { inner, gauge: Gauge::new(), loss }
+        Self { inner, gauge: Gauge::new(), owed: 0, loss }
     }
 }
 
@@ -130,6 +145,7 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Guard<T> {
         &mut self,
         item: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        self.owed += u64::from(matches!(item, JsonRpcMessage::Request(_)));
         self.inner.send(item)
     }
 
@@ -139,6 +155,11 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Guard<T> {
                 () = self.loss.broken.cancelled() => None,
                 message = self.inner.receive() => message,
             }?;
+            let is_answer = matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_));
+            if is_answer && self.owed > 0 {
+                self.owed -= 1;
+                return Some(message);
+            }
             if !self.gauge.admits() {
                 self.loss.set(LossReason::Flood);
                 return None;
@@ -163,5 +184,24 @@ fn is_wanted(message: &ServerJsonRpcMessage) -> bool {
                 | ServerNotification::SubscriptionsAcknowledgedNotification(_)
         ),
         JsonRpcMessage::Request(_) | JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_admitted_and_a_stream_is_not() {
+        let mut gauge = Gauge::new();
+        let admitted = |gauge: &mut Gauge| (0..5_000).filter(|_| gauge.admits()).count();
+        assert_eq!(admitted(&mut gauge), 1_000);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(admitted(&mut gauge) <= 1_000);
+        let mut gauge = Gauge::new();
+        for _ in 0..10_000 {
+            tokio::time::advance(Duration::from_millis(6)).await;
+            assert!(gauge.admits());
+        }
     }
 }

@@ -69,3 +69,19 @@ async fn whoever_cannot_read_the_pins_offers_nothing() {
     mcp.assert_offered(&[]);
     assert!(mcp.left_out.iter().all(|out| out.reason.contains("damaged")) && mcp.left_out.len() == 2);
 }
+
+#[tokio::test]
+async fn a_server_of_the_newest_revision_is_used_and_watched() {
+    let Some(python) = program("python3") else { return };
+    let mcp = Mcp::start([("s", stdio(&python, &[&here("hostile.py"), "modern"], &[]))]).await;
+    mcp.assert_offered(&["s__act", "s__other"]);
+    assert_eq!(mcp.health().protocol.as_deref(), Some("2026-07-28"));
+    let outcome = mcp.call("s__other", json!({})).await;
+    assert!(
+        outcome.content.starts_with("mcp_unexpected_answer: the server answered with a question to a person")
+    );
+    // The subscription is made beside the first calls.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(mcp.call("s__act", json!({})).await.content, "2026-07-28");
+    mcp.until("changed", |health| health.tools_changed == ["act"]).await;
+}
