@@ -6,6 +6,7 @@
 //!   knowledge/ search_knowledge, lookup_type; databases made from folders
 //!   local_llm  a model on an Ollama host          image/    pictures by ComfyUI
 //!   web/       pages of allowed hosts             command/  commands inside a fence
+//! mcp/         tools of MCP servers, by configuration                       (McpServers)
 //! standard     which of them there are, by configuration
 //! workspace/   the files of projects on the disk                            (Workspaces)
 //! path         what a path from outside may look like; pure
@@ -25,6 +26,7 @@ mod http;
 pub mod image;
 pub mod knowledge;
 pub mod local_llm;
+pub mod mcp;
 pub mod path;
 pub mod registry;
 mod standard;
@@ -33,6 +35,7 @@ pub mod workspace;
 
 pub use file::file_tools;
 pub use http::HttpError;
+pub use mcp::McpServers;
 pub use registry::{LeftOut, Registry, Tool};
 pub use standard::{EmbeddingConfig, KnowledgeConfig, ToolsConfig, standard_tools};
 pub use workspace::{FileLimits, FilesError, ProjectFiles};

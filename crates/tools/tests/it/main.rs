@@ -8,6 +8,7 @@ mod corpus;
 mod edit;
 mod knowledge;
 mod limits;
+mod mcp;
 mod publish;
 mod race;
 mod real_model;
