@@ -11,3 +11,4 @@ mod people;
 mod run;
 mod serve;
 mod support;
+mod tools;
