@@ -16,6 +16,7 @@ mod plan_view;
 mod report;
 mod session;
 mod system;
+mod toolkit;
 mod view;
 mod wire_up;
 
@@ -61,6 +62,10 @@ enum Command {
     Doctor(commands::doctor::Doctor),
     Serve(commands::serve::Serve),
     #[command(subcommand)]
+    Rag(commands::rag::RagCommand),
+    #[command(subcommand)]
+    Mcp(commands::mcp::McpCommand),
+    #[command(subcommand)]
     User(commands::user::UserCommand),
     /// Show, check or write the configuration.
     #[command(subcommand)]
@@ -98,6 +103,8 @@ fn dispatch(globals: &Globals, command: Command) -> Ended {
         Command::Usage(command) => wait(command.run(&setup)),
         Command::Doctor(command) => wait(command.run(&setup)),
         Command::Serve(command) => wait(command.run(&setup)),
+        Command::Rag(command) => wait(command.run(&setup)),
+        Command::Mcp(command) => wait(command.run(&setup)),
         Command::User(command) => wait(command.run(&setup)),
         Command::Config(_) => Ok(Exit::Usage),
     }

@@ -149,7 +149,7 @@ impl<'s> Session<'s> {
     async fn close(&mut self) {
         self.view.end();
         self.handle().drain();
-        self.handle().stopped().await;
+        self.running.ended().await;
         for project in std::mem::take(&mut self.set_aside) {
             // One that cannot be given back stays paused and says so.
             if let Err(failure) = self.place.apply(Command::ExecuteProject(project)).await {

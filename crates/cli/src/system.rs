@@ -40,6 +40,12 @@ impl IdSource for RandomIds {
     }
 }
 
+/// Any number.
+#[expect(clippy::disallowed_methods, reason = "beside the random ids, for the same reason")]
+pub fn random_number() -> u64 {
+    Uuid::new_v4().as_u64_pair().0
+}
+
 fn push(text: &mut String, number: u128, letters: usize) {
     for place in (0..letters).rev() {
         let digit = (number >> (5 * place)) & 31;

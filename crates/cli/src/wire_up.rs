@@ -22,13 +22,15 @@ use domain::time::Timestamp;
 use engine::{Deps, Handle, Providers, Settings};
 use providers::{Anthropic, AnthropicConfig, Ollama, OllamaConfig, Patience, Simulated, SimulatedConfig};
 use store::{EngineLock, LockError, Store, StoreOptions};
-use tools::{FileLimits, ProjectFiles, Registry, file_tools};
+use tools::mcp::JsonPins;
+use tools::{FileLimits, McpServers, ProjectFiles};
 
 use crate::config::types::{Config, Dispatch as ConfiguredDispatch, ModelPrice, ModelRef, PriceRates};
 use crate::config::{self, Config as Loaded};
 use crate::exit::{Exit, Failure};
 use crate::output::say;
 use crate::system::{RandomIds, SystemClock};
+use crate::toolkit::Toolkit;
 
 /// For a whole answer, however steadily it comes.
 const CALL_LIMIT: Duration = Duration::from_secs(600);
@@ -87,7 +89,17 @@ pub struct Place {
 pub struct Running {
     /// The engine.
     pub handle: Handle,
+    mcp: McpServers,
     _lock: EngineLock,
+}
+
+impl Running {
+    /// Waits until the engine has stopped, then ends the MCP servers: calls in
+    /// flight needed them until here.
+    pub async fn ended(&self) {
+        self.handle.stopped().await;
+        self.mcp.shutdown().await;
+    }
 }
 
 impl Setup {
@@ -156,20 +168,18 @@ impl Setup {
         lock: EngineLock,
         slots: Option<usize>,
     ) -> Result<Running, Failure> {
-        let (toolbox, left_out) = Registry::new(file_tools(&place.files));
-        for tool in left_out {
-            tracing::error!(name = tool.name, reason = tool.reason, "a tool was left out");
-        }
+        let pins = Arc::new(JsonPins::new(&place.data_dir));
+        let Toolkit { registry, left_out: _, mcp } = self.toolkit(&place.files, pins).await?;
         let deps = Deps {
             store: Arc::new(place.store.clone()),
             providers: self.providers()?,
-            toolbox: Arc::new(toolbox),
+            toolbox: Arc::new(registry),
             workspaces: Arc::new(place.files.clone()),
             clock: Arc::new(SystemClock),
             ids: Box::new(RandomIds),
             settings: self.settings(slots),
         };
-        Ok(Running { handle: engine::start(deps).await?, _lock: lock })
+        Ok(Running { handle: engine::start(deps).await?, mcp, _lock: lock })
     }
 
     /// What the engine is told.

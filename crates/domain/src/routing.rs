@@ -56,13 +56,33 @@ pub const fn tier_for(task_type: TaskType, complexity: Complexity) -> Tier {
 /// Tools that a task of this type is offered when its plan names none.
 #[must_use]
 pub const fn default_tools(task_type: TaskType) -> &'static [&'static str] {
+    // Who may read may also look around, and who may write may also change a part.
     match task_type {
-        TaskType::Code => &["search_knowledge", "lookup_type", "local_llm", "read_file", "write_file"],
+        TaskType::Code => &[
+            "search_knowledge",
+            "lookup_type",
+            "local_llm",
+            "read_file",
+            "list_files",
+            "search_files",
+            "write_file",
+            "edit_file",
+        ],
         TaskType::Research => &["search_knowledge", "lookup_type", "local_llm"],
-        TaskType::Analysis => &["search_knowledge", "local_llm", "read_file"],
+        TaskType::Analysis => &["search_knowledge", "local_llm", "read_file", "list_files", "search_files"],
         TaskType::Asset => &["local_llm", "generate_image"],
-        TaskType::Integration => &["read_file", "write_file", "local_llm"],
-        TaskType::Documentation => &["search_knowledge", "local_llm", "read_file", "write_file"],
+        TaskType::Integration => {
+            &["read_file", "list_files", "search_files", "write_file", "edit_file", "local_llm"]
+        }
+        TaskType::Documentation => &[
+            "search_knowledge",
+            "local_llm",
+            "read_file",
+            "list_files",
+            "search_files",
+            "write_file",
+            "edit_file",
+        ],
     }
 }
 
@@ -259,10 +279,34 @@ mod tests {
     #[test]
     fn only_tools_that_are_there_are_offered() {
         let available = names(&["write_file", "read_file", "read_file", "list_files"]);
-        assert_eq!(tools_for(TaskType::Code, None, &available), ["read_file", "write_file"]);
+        assert_eq!(tools_for(TaskType::Code, None, &available), ["list_files", "read_file", "write_file"]);
         let planned = names(&["list_files", "search_knowledge", "list_files"]);
         assert_eq!(tools_for(TaskType::Code, Some(&planned), &available), ["list_files"]);
         assert!(tools_for(TaskType::Code, Some(&[]), &available).is_empty());
+    }
+
+    #[test]
+    fn default_tools_by_type() {
+        let mut rows = Vec::new();
+        for &task_type in TaskType::ALL {
+            let tools = default_tools(task_type);
+            // Reading and looking around go together, and so do both ways to write.
+            assert_eq!(tools.contains(&"read_file"), tools.contains(&"list_files"), "{task_type}");
+            assert_eq!(tools.contains(&"read_file"), tools.contains(&"search_files"), "{task_type}");
+            assert_eq!(tools.contains(&"write_file"), tools.contains(&"edit_file"), "{task_type}");
+            rows.push(format!("{task_type}: {}", tools.join(" ")));
+        }
+        assert_eq!(
+            rows,
+            [
+                "code: search_knowledge lookup_type local_llm read_file list_files search_files write_file edit_file",
+                "research: search_knowledge lookup_type local_llm",
+                "analysis: search_knowledge local_llm read_file list_files search_files",
+                "asset: local_llm generate_image",
+                "integration: read_file list_files search_files write_file edit_file local_llm",
+                "documentation: search_knowledge local_llm read_file list_files search_files write_file edit_file",
+            ]
+        );
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn mistakes(schema: &Validator, input: &Value) -> Option<String> {
 }
 
 /// Cuts the text for the model to `bytes_max`, the note about it included.
-fn bound(mut outcome: ToolOutcome, bytes_max: usize) -> ToolOutcome {
+pub(crate) fn bound(mut outcome: ToolOutcome, bytes_max: usize) -> ToolOutcome {
     if outcome.content.len() <= bytes_max {
         return outcome;
     }

@@ -1,12 +1,20 @@
 //! `orch doctor`: what is configured, reachable and priced; every problem with its
-//! remedy. Spends nothing.
+//! remedy. Spends nothing and changes nothing.
 
-use domain::ports::ModelProvider;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use domain::ports::{IdSource as _, ModelProvider, Toolbox as _};
 use domain::routing::{ANTHROPIC, OLLAMA, Route, SIMULATED};
 
+use tools::mcp::{JsonPins, MemoryPins, PinStore as _, ServerHealth, ServerState};
+use tools::{FileLimits, LeftOut, ProjectFiles};
+
 use crate::choose::choose;
-use crate::exit::{Ended, Exit};
-use crate::output::{money, print};
+use crate::exit::{Ended, Exit, Failure};
+use crate::output::{count, money, print};
+use crate::system::RandomIds;
+use crate::toolkit::{LOCAL_LLM, Toolkit};
 use crate::wire_up::{Setup, now};
 
 /// Check what is configured, reachable and priced; spends nothing.
@@ -36,7 +44,9 @@ impl Doctor {
             ("Ollama", ollama),
             ("Models", models(setup, anthropic_models.as_deref(), ollama_models.as_deref())),
             ("Limits", limits(setup)),
+            ("Knowledge", knowledge(setup).await),
         ];
+        let sections = sections.into_iter().chain(tools(setup).await);
         for (title, findings) in sections {
             print(&format!("{}\n", console::style(title).bold()))?;
             for finding in findings {
@@ -191,4 +201,161 @@ fn limits(setup: &Setup) -> Vec<Finding> {
     );
     let prices = format!("prices as of {}, {} models", setup.prices.as_of(), setup.prices.models().count());
     vec![Finding::Good(text), Finding::Good(prices)]
+}
+
+/// Every configured database with what is in it.
+async fn knowledge(setup: &Setup) -> Vec<Finding> {
+    let databases = &setup.config.rag.databases;
+    if databases.is_empty() {
+        return vec![Finding::Note("no database; make one with `orch rag index DIR --name NAME`".to_owned())];
+    }
+    let opened = match setup.knowledge(databases.clone()) {
+        Ok(opened) => opened,
+        Err(failure) => return vec![cannot(&failure)],
+    };
+    let summaries = opened.databases().await;
+    let finding = |summary: &tools::knowledge::inspect::DatabaseSummary| {
+        use tools::knowledge::IndexState::{Error, Failed, Loaded, Unknown, Unloaded};
+        let name = &summary.name;
+        match summary.index_state {
+            Loaded | Unloaded => Finding::Good(format!(
+                "{name}: {} of {}",
+                count(usize::try_from(summary.chunk_count).unwrap_or(usize::MAX), "text"),
+                count(usize::try_from(summary.source_count).unwrap_or(usize::MAX), "source")
+            )),
+            Unknown => Finding::Bad {
+                what: format!("{name}: its file is missing; no task can search it"),
+                remedy: format!("orch rag index DIR --name {name}, or correct rag.databases.{name}"),
+            },
+            Failed | Error => Finding::Bad {
+                what: format!("{name}: its file cannot be read as a knowledge database"),
+                remedy: format!("make it anew with `orch rag index`, or correct rag.databases.{name}"),
+            },
+        }
+    };
+    summaries.iter().map(finding).collect()
+}
+
+/// The tools that tasks would have now, and the MCP servers behind some of them.
+async fn tools(setup: &Setup) -> Vec<(&'static str, Vec<Finding>)> {
+    let place = match FilesPlace::open(setup) {
+        Ok(place) => place,
+        Err(failure) => return vec![("Tools", vec![cannot(&failure)])],
+    };
+    // A copy: seeing a definition here must not accept it.
+    let pins = MemoryPins::default();
+    match JsonPins::new(&setup.data_dir).list().await {
+        Ok(stored) => {
+            for (key, pin) in stored {
+                // Memory refuses nothing.
+                let _ = pins.set(&key, pin).await;
+            }
+        }
+        Err(error) => return vec![("Tools", vec![cannot(&Failure::error(error.to_string()))])],
+    }
+    let toolkit = match setup.toolkit(&place.files, Arc::new(pins)).await {
+        Ok(toolkit) => toolkit,
+        Err(failure) => return vec![("Tools", vec![cannot(&failure)])],
+    };
+    let of_servers = toolkit.mcp.left_out();
+    let mut findings = offered(&toolkit);
+    let is_ours = |left_out: &&LeftOut| !of_servers.contains(left_out) && !is_database(&left_out.name);
+    findings.extend(toolkit.left_out.iter().filter(is_ours).map(left_out));
+    findings.extend(switched_off(setup));
+    let mut servers: Vec<Finding> = toolkit.mcp.health().iter().map(server).collect();
+    if servers.is_empty() {
+        servers.push(Finding::Note("none is configured (mcp.servers)".to_owned()));
+    }
+    toolkit.mcp.shutdown().await;
+    vec![("Tools", findings), ("MCP servers", servers)]
+}
+
+fn offered(toolkit: &Toolkit) -> Vec<Finding> {
+    let specs = toolkit.registry.specs();
+    let names: Vec<&str> = specs.iter().map(|spec| spec.definition.name.as_str()).collect();
+    vec![Finding::Good(names.join(", "))]
+}
+
+/// These have a section of their own.
+fn is_database(name: &str) -> bool {
+    name.starts_with("knowledge database ")
+}
+
+fn left_out(tool: &LeftOut) -> Finding {
+    let LeftOut { name, reason } = tool;
+    let remedy = match name.as_str() {
+        // On by default, and many have no local models.
+        LOCAL_LLM => return Finding::Note(format!("{name} is left out: {reason}")),
+        "run_command" => "install bubblewrap, or set tools.run_command.enabled to false",
+        "web_fetch" => "name hosts in tools.web_fetch.allowed_hosts",
+        "generate_image" => "name a server in comfyui.hosts",
+        _ => "docs/tools.md says what a tool must be like",
+    };
+    Finding::Bad { what: format!("{name} is left out: {reason}"), remedy: remedy.to_owned() }
+}
+
+fn switched_off(setup: &Setup) -> Option<Finding> {
+    let switches = &setup.config.tools;
+    let off: Vec<&str> = [
+        (switches.is_local_llm_enabled, "tools.local_llm.enabled"),
+        (switches.is_generate_image_enabled, "tools.generate_image.enabled"),
+        (switches.web_fetch.is_some(), "tools.web_fetch.enabled"),
+        (switches.run_command.is_some(), "tools.run_command.enabled"),
+    ]
+    .into_iter()
+    .filter_map(|(is_on, key)| (!is_on).then_some(key))
+    .collect();
+    (!off.is_empty()).then(|| Finding::Note(format!("off: {}", off.join(", "))))
+}
+
+fn server(health: &ServerHealth) -> Finding {
+    let name = &health.server;
+    if !health.tools_changed.is_empty() {
+        return Finding::Bad {
+            what: format!("{name}: definitions changed: {}", health.tools_changed.join(", ")),
+            remedy: "start an engine once, then look at `orch mcp list` and approve".to_owned(),
+        };
+    }
+    match health.state {
+        ServerState::Online => {
+            Finding::Good(format!("{name}: online, {}", count(health.tools_available, "tool")))
+        }
+        ServerState::Degraded | ServerState::Offline => {
+            let why = health.last_error.as_deref().unwrap_or("no reason is known");
+            let what = format!("{name}: not usable: {why}");
+            Finding::Bad { what, remedy: format!("correct mcp.servers.{name}, or start the server") }
+        }
+    }
+}
+
+fn cannot(failure: &Failure) -> Finding {
+    let remedy = "repair the data folder, or choose another with --data-dir".to_owned();
+    Finding::Bad { what: failure.to_string(), remedy }
+}
+
+/// Where the tools are tried: the data folder, else one that is taken away again,
+/// for a look must not leave a data folder behind.
+struct FilesPlace {
+    files: ProjectFiles,
+    passing: Option<PathBuf>,
+}
+
+impl FilesPlace {
+    fn open(setup: &Setup) -> Result<Self, Failure> {
+        let passing = (!setup.has_data())
+            .then(|| std::env::temp_dir().join(format!("orch-doctor-{}", RandomIds.fresh())));
+        let folder = passing.as_deref().unwrap_or(&setup.data_dir);
+        let files = ProjectFiles::open(folder, FileLimits::default())
+            .map_err(|error| Failure::error(format!("cannot use {}: {error}", folder.display())))?;
+        Ok(Self { files, passing })
+    }
+}
+
+impl Drop for FilesPlace {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.passing {
+            // What stays is an empty folder among temporary ones.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
 }

@@ -110,10 +110,10 @@ async fn stop(running: &Running, lifecycle: &Lifecycle) {
     say("Stopping: calls in flight finish. Press Ctrl-C again to cut them.");
     running.handle.drain();
     tokio::select! {
-        () = running.handle.stopped() => return,
+        () = running.handle.stopped() => {}
         () = lifecycle.hard.cancelled() => running.handle.stop(),
     }
-    running.handle.stopped().await;
+    running.ended().await;
 }
 
 /// Whoever comes first becomes the admin; on an open address that may be anybody.

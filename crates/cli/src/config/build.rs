@@ -2,9 +2,11 @@
 //! can fail here; a test builds from the ends of every range.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::money::NanoUsd;
+use domain::tool::ToolClass;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -12,8 +14,9 @@ use super::keys::find;
 use super::kind::{Network, PROVIDERS, Rate};
 use super::layers::Values;
 use super::types::{
-    AnthropicConfig, AuthConfig, BudgetConfig, Config, Dispatch, ExecutionConfig, LogFormat, LogLevel,
-    ModelPrice, ModelRef, OllamaConfig, PriceRates, ServerConfig, SimulatedConfig, TierModels,
+    AnthropicConfig, AuthConfig, BudgetConfig, ComfyConfig, Config, Dispatch, ExecutionConfig, LogFormat,
+    LogLevel, McpReach, McpServer, ModelPrice, ModelRef, OllamaConfig, PriceRates, RagConfig, ServerConfig,
+    SimulatedConfig, TierModels, ToolSwitches,
 };
 
 /// Where the Anthropic API is, unless told otherwise. No default in the table: the
@@ -40,7 +43,21 @@ pub fn build(values: &Values) -> Config {
             default_model: read.text("ollama.default_model"),
             num_ctx: read.whole("ollama.num_ctx"),
             generate_timeout: read.seconds("ollama.generate_timeout"),
+            embed_model: read.text("ollama.embed_model"),
+            embed_timeout: read.seconds("ollama.embed_timeout"),
         },
+        comfyui: ComfyConfig {
+            hosts: read.map("comfyui.hosts", |url| url.as_str().map(without_slash)),
+            poll_interval: read.seconds("comfyui.poll_interval"),
+            timeout: read.seconds("comfyui.timeout"),
+            checkpoint: read.text("comfyui.default_checkpoint"),
+        },
+        rag: RagConfig {
+            databases: read.map("rag.databases", |file| file.as_str().map(PathBuf::from)),
+            embed_dimensions: read.optional_whole("rag.embed_dimensions"),
+        },
+        tools: tool_switches(&read),
+        mcp_servers: read.map("mcp.servers", mcp_server),
         tiers: tiers(&read),
         simulated: SimulatedConfig {
             is_enabled: read.bool("simulated.enabled"),
@@ -107,6 +124,53 @@ fn tiers(read: &Reader<'_>) -> TierModels {
         sonnet: tier("tiers.sonnet", "anthropic.models.sonnet", "anthropic"),
         opus: tier("tiers.opus", "anthropic.models.opus", "anthropic"),
     }
+}
+
+fn tool_switches(read: &Reader<'_>) -> ToolSwitches {
+    let folders = || read.texts("tools.run_command.read_only").into_iter().map(PathBuf::from).collect();
+    ToolSwitches {
+        is_local_llm_enabled: read.bool("tools.local_llm.enabled"),
+        is_generate_image_enabled: read.bool("tools.generate_image.enabled"),
+        web_fetch: read.bool("tools.web_fetch.enabled").then(|| read.texts("tools.web_fetch.allowed_hosts")),
+        run_command: read.bool("tools.run_command.enabled").then(folders),
+    }
+}
+
+/// `None` for what has neither program nor address; that was refused before.
+fn mcp_server(server: &Value) -> Option<McpServer> {
+    let text = |name: &str| server.get(name).and_then(Value::as_str);
+    let texts = |name: &str| -> Option<Vec<String>> {
+        let entries = server.get(name)?.as_array()?.iter();
+        Some(entries.filter_map(|entry| entry.as_str().map(str::to_owned)).collect())
+    };
+    let secrets = |name: &str| -> BTreeMap<String, SecretString> {
+        let fields = server.get(name).and_then(Value::as_object).into_iter().flatten();
+        let values = fields.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.into())));
+        values.collect()
+    };
+    let reach = match (text("command"), text("url")) {
+        (Some(command), _) => McpReach::Command {
+            command: command.to_owned(),
+            args: texts("args").unwrap_or_default(),
+            env: secrets("env"),
+        },
+        (None, Some(url)) => McpReach::Url { url: url.into(), headers: secrets("headers") },
+        (None, None) => return None,
+    };
+    Some(McpServer {
+        reach,
+        allowed_tools: texts("allowed_tools").map(|tools| tools.into_iter().collect()),
+        class: text("class").map(|word| match word.to_lowercase().as_str() {
+            "read" => ToolClass::Read,
+            "keyed" => ToolClass::Keyed,
+            _ => ToolClass::Once,
+        }),
+        timeout: server
+            .get("timeout")
+            .and_then(Value::as_f64)
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .map(|timeout| timeout.max(Duration::from_millis(1))),
+    })
 }
 
 fn execution(read: &Reader<'_>) -> ExecutionConfig {
@@ -201,6 +265,10 @@ impl Reader<'_> {
     fn whole<T: TryFrom<i64>>(&self, path: &str) -> T {
         let number = self.value(path).as_i64().expect("checked to be a whole number");
         T::try_from(number).ok().expect("the table's range fits the type; a test tries both ends")
+    }
+
+    fn optional_whole<T: TryFrom<i64>>(&self, path: &str) -> Option<T> {
+        self.value(path).as_i64().and_then(|number| T::try_from(number).ok())
     }
 
     fn number(&self, path: &str) -> f64 {

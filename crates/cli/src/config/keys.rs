@@ -185,6 +185,18 @@ const OIDC_PROVIDER: [Field; 7] = [
     field("auto_link_by_email", Kind::Bool),
 ];
 
+/// One MCP server. Variables and headers are where keys are put.
+const MCP_SERVER: [Field; 8] = [
+    field("command", FILLED),
+    field("args", Kind::List(&ANY)),
+    Field { is_secret: true, ..field("env", Kind::Map(&ANY)) },
+    Field { is_secret: true, ..field("url", URL) },
+    Field { is_secret: true, ..field("headers", Kind::Map(&ANY)) },
+    field("allowed_tools", Kind::List(&FILLED)),
+    field("class", Kind::Text(Form::OneOf(&["read", "keyed", "once"]))),
+    field("timeout", SECONDS_ABOVE_0),
+];
+
 /// Words for `server.log_level`; the prototype's are among them.
 const LOG_LEVELS: [&str; 7] = ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"];
 
@@ -273,10 +285,13 @@ pub const KEYS: &[Key] = &[
         Preset::Whole(16_384),
         "Context window asked for, in tokens; a longer prompt is an error, never cut.",
     ),
-    key("ollama.embed_model", FILLED, Preset::Text("nomic-embed-text"), "Model for embeddings.")
-        .without_effect(),
-    key("ollama.embed_timeout", SECONDS, Preset::Number(30.0), "Seconds that one embedding may take.")
-        .without_effect(),
+    key("ollama.embed_model", FILLED, Preset::Text("nomic-embed-text"), "Model for embeddings."),
+    key(
+        "ollama.embed_timeout",
+        SECONDS_ABOVE_0,
+        Preset::Number(30.0),
+        "Seconds that one request for embeddings may take.",
+    ),
     key(
         "ollama.generate_timeout",
         SECONDS_ABOVE_0,
@@ -309,28 +324,79 @@ pub const KEYS: &[Key] = &[
         "comfyui.hosts",
         Kind::Map(&URL),
         Preset::Map(&[("local", "http://localhost:8188")]),
-        "Image servers.",
+        "ComfyUI servers by name; `local` is preferred.",
     )
-    .without_effect()
     .note("more servers by name, for example \"server\": \"http://HOST:8188\""),
-    key("comfyui.poll_interval", SECONDS, Preset::Number(2.0), "Seconds between two looks.").without_effect(),
-    key("comfyui.timeout", SECONDS, Preset::Number(300.0), "Seconds that one image may take.")
-        .without_effect(),
+    key("comfyui.poll_interval", SECONDS_ABOVE_0, Preset::Number(2.0), "Seconds between two looks."),
+    key("comfyui.timeout", SECONDS_ABOVE_0, Preset::Number(300.0), "Seconds that one image may take."),
     key(
         "comfyui.default_checkpoint",
         ANY,
         Preset::Text("sd_xl_base_1.0.safetensors"),
-        "Image model when none is named.",
+        "Image model that is loaded.",
+    ),
+    key(
+        "rag.databases",
+        Kind::Map(&FILLED),
+        Preset::Map(&[]),
+        "Files of the knowledge databases by name; tasks may search them.",
     )
-    .without_effect(),
-    key("rag.databases", Kind::Map(&FILLED), Preset::Map(&[]), "Knowledge databases by name.")
-        .without_effect(),
-    key("rag.embed_dimensions", whole(1, 100_000), Preset::Whole(768), "Length of their vectors.")
-        .without_effect(),
+    .note("for example \"docs\": \"data/knowledge/docs.db\", made by `orch rag index`"),
+    key(
+        "rag.embed_dimensions",
+        whole(1, 100_000),
+        Preset::Unset,
+        "Length of their vectors; others are not searched.",
+    )
+    .note("when not set: the most frequent length in each database"),
     key("rag.default_top_k", whole(1, 10_000), Preset::Whole(8), "Hits of a search.").without_effect(),
     key("rag.max_top_k", whole(1, 10_000), Preset::Whole(20), "Most hits of a search.").without_effect(),
     key("rag.diagnostic_ingest_path", ANY, Preset::Text(""), "File for captured diagnostics.")
         .without_effect(),
+    key(
+        "tools.local_llm.enabled",
+        Kind::Bool,
+        Preset::Bool(true),
+        "Let tasks ask local models, when a server of ollama.hosts answers at the start.",
+    ),
+    key(
+        "tools.generate_image.enabled",
+        Kind::Bool,
+        Preset::Bool(false),
+        "Let tasks make pictures with the servers of comfyui.hosts.",
+    ),
+    key("tools.web_fetch.enabled", Kind::Bool, Preset::Bool(false), "Let tasks read pages of allowed hosts."),
+    key(
+        "tools.web_fetch.allowed_hosts",
+        Kind::List(&FILLED),
+        Preset::Texts(&[]),
+        "Hosts whose pages may be read.",
+    )
+    .note("\"example.org\" is that host alone, \"*.example.org\" every host beneath it"),
+    key(
+        "tools.run_command.enabled",
+        Kind::Bool,
+        Preset::Bool(false),
+        "Let tasks run commands in a sandbox; needs bubblewrap.",
+    ),
+    key(
+        "tools.run_command.read_only",
+        Kind::List(&FILLED),
+        Preset::Texts(&[]),
+        "Further folders that commands may read: tool chains.",
+    ),
+    key(
+        "mcp.servers",
+        Kind::Map(&Kind::Object(&MCP_SERVER)),
+        Preset::Map(&[]),
+        "MCP servers by name; tasks may use their tools.",
+    )
+    .secret()
+    .note(
+        "\"NAME\": {\"command\": \"PROGRAM\", \"args\": [], \"env\": {}} or {\"url\": \"https://HOST/mcp\", \
+         \"headers\": {}}; optional: allowed_tools (else all), class (read, keyed or once, else once), \
+         timeout in seconds (else 60)",
+    ),
     key(
         "budget.daily_limit_usd",
         DOLLARS,

@@ -91,8 +91,12 @@ impl Kind {
             Self::List(kind) => format!("a list, each entry {}", kind.allowed()),
             Self::Map(kind) => format!("an object of names, each with {}", kind.allowed()),
             Self::Object(fields) => {
-                let names: Vec<&str> = fields.iter().filter(|f| f.is_required).map(|f| f.name).collect();
-                format!("an object with {}", names.join(", "))
+                let required: Vec<&str> = fields.iter().filter(|f| f.is_required).map(|f| f.name).collect();
+                if required.is_empty() {
+                    let all: Vec<&str> = fields.iter().map(|f| f.name).collect();
+                    return format!("an object with some of {}", all.join(", "));
+                }
+                format!("an object with {}", required.join(", "))
             }
         }
     }

@@ -97,6 +97,7 @@ pub fn collect(
         }
     }
     check_prices(&values, &mut findings);
+    check_mcp_servers(&values, &mut findings);
     findings.warnings.extend(without_effect(&values));
     let Findings { mistakes, warnings } = findings;
     if mistakes.is_empty() {
@@ -235,6 +236,35 @@ fn check_prices(values: &Values, findings: &mut Findings) {
             allowed: "above_prompt_tokens and above together".to_owned(),
             source: given.source.clone(),
         });
+    }
+}
+
+/// A server is either a program or an address, and the rest belongs to the one.
+fn check_mcp_servers(values: &Values, findings: &mut Findings) {
+    let Some(given) = values.get("mcp.servers") else { return };
+    let servers = given.value.as_object().into_iter().flatten();
+    for (name, server) in servers.filter(|(name, server)| !is_note(name) && server.is_object()) {
+        let has = |field: &str| server.get(field).is_some_and(|value| !value.is_null());
+        let mut refuse = |field: &str, found: &str, allowed: &str| {
+            findings.mistakes.push(Mistake {
+                key: format!("mcp.servers.{name}{field}"),
+                found: found.to_owned(),
+                allowed: allowed.to_owned(),
+                source: given.source.clone(),
+            });
+        };
+        match (has("command"), has("url")) {
+            (true, true) => refuse("", "both command and url", "one of them"),
+            (false, false) => refuse("", "neither command nor url", "one of them"),
+            (true, false) if has("headers") => refuse(".headers", "a value", "only together with url"),
+            (false, true) => {
+                let misplaced = ["args", "env"].into_iter().filter(|field| has(field));
+                misplaced.for_each(|field| {
+                    refuse(&format!(".{field}"), "a value", "only together with command");
+                });
+            }
+            (true, false) => {}
+        }
     }
 }
 

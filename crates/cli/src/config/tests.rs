@@ -127,6 +127,29 @@ fn wrong_values_are_refused_each_with_its_key() {
             json!({"model_pricing": {"m": {"input_per_mtok": 1, "output_per_mtok": 1, "above_prompt_tokens": 9}}}),
             "model_pricing.m.above: found nothing",
         ),
+        (json!({"rag": {"databases": {"docs": " "}}}), "rag.databases.docs: found"),
+        (json!({"tools": {"web_fetch": true}}), "tools.web_fetch: found a boolean"),
+        (json!({"mcp": {"servers": {"a": {}}}}), "mcp.servers.a: found neither command nor url"),
+        (
+            json!({"mcp": {"servers": {"a": {"command": "x", "url": "http://h"}}}}),
+            "mcp.servers.a: found both",
+        ),
+        (json!({"mcp": {"servers": {"a": {"command": 1}}}}), "mcp.servers.a.command: found 1"),
+        (json!({"mcp": {"servers": {"a": {"command": "x", "args": [1]}}}}), "mcp.servers.a.args[0]: found 1"),
+        (json!({"mcp": {"servers": {"a": {"url": "h"}}}}), "mcp.servers.a.url: found a hidden text of 1 ch"),
+        (
+            json!({"mcp": {"servers": {"a": {"url": "http://h", "env": {}}}}}),
+            "mcp.servers.a.env: found a value",
+        ),
+        (json!({"mcp": {"servers": {"a": {"command": "x", "headers": {}}}}}), "mcp.servers.a.headers: found"),
+        (
+            json!({"mcp": {"servers": {"a": {"command": "x", "env": {"KEY": 5}}}}}),
+            "mcp.servers.a.env.KEY: found a number, allowed is text",
+        ),
+        (
+            json!({"mcp": {"servers": {"a": {"command": "x", "class": "twice"}}}}),
+            "mcp.servers.a.class: found \"twice\", allowed is one of read, keyed, once",
+        ),
     ] {
         let text = mistakes(file.clone(), &[]);
         assert!(text.contains(expected), "{file}\n{text}");
@@ -186,11 +209,12 @@ fn keys_without_effect_are_accepted_and_named_once() {
     let file = json!({
         "git": {"auto_pr": true, "pr_remote": "origin"},
         "comfyui": {"timeout": 3},
+        "rag": {"default_top_k": 3},
         "server": {"reload": true, "port": 1},
     });
     assert_eq!(
         warnings(file, &[]),
-        ["accepted, but without effect in this version: server.reload, comfyui.*, git.*"]
+        ["accepted, but without effect in this version: server.reload, rag.default_top_k, git.*"]
     );
 }
 
@@ -241,6 +265,23 @@ fn variables_set_every_kind_of_value() {
         let text = mistakes(json!({}), &[(name, text)]);
         assert!(text.contains(name), "{text}");
     }
+}
+
+#[test]
+fn mcp_servers_are_typed_and_never_shown() {
+    let env = [("ORCH__MCP__SERVERS__FAR", r#"{"url": "https://h.test/?key=sk-url", "class": "READ"}"#)];
+    let file = json!({"mcp": {"servers": {"near": {
+        "command": "serve", "args": ["-x"], "env": {"API_TOKEN": "sk-env"}, "allowed_tools": ["a"], "timeout": 2,
+    }}}});
+    let loaded = load(file, &env).expect("valid");
+    let servers = &loaded.config.mcp_servers;
+    assert_eq!(servers["far"].class, Some(domain::tool::ToolClass::Read));
+    assert!(matches!(&servers["far"].reach, types::McpReach::Url { headers, .. } if headers.is_empty()));
+    assert_eq!(servers["near"].timeout, Some(Duration::from_secs(2)));
+    let types::McpReach::Command { command, args, env } = &servers["near"].reach else { panic!("a program") };
+    assert_eq!((command.as_str(), args.len(), env["API_TOKEN"].expose_secret()), ("serve", 1, "sk-env"));
+    let shown: Vec<String> = loaded.settings().map(|setting| setting.to_string()).collect();
+    assert!(!format!("{loaded:?}{shown:?}").contains("sk-"));
 }
 
 #[test]

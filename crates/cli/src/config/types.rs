@@ -3,11 +3,13 @@
 //! No defaults and no checks here; both stand in `keys.rs`. Keys without effect
 //! have no field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::money::NanoUsd;
 use domain::routing::Tier;
+use domain::tool::ToolClass;
 use secrecy::SecretString;
 
 use super::kind::{Network, Rate};
@@ -21,6 +23,14 @@ pub struct Config {
     pub anthropic: AnthropicConfig,
     /// Local models.
     pub ollama: OllamaConfig,
+    /// Image servers.
+    pub comfyui: ComfyConfig,
+    /// Knowledge databases.
+    pub rag: RagConfig,
+    /// Which tools tasks may have beside those for files.
+    pub tools: ToolSwitches,
+    /// MCP servers by name.
+    pub mcp_servers: BTreeMap<String, McpServer>,
     /// Which model each tier means, overrides applied.
     pub tiers: TierModels,
     /// The stand-in for models.
@@ -110,6 +120,79 @@ pub struct OllamaConfig {
     pub num_ctx: u32,
     /// Of one call.
     pub generate_timeout: Duration,
+    /// Model that turns texts into vectors.
+    pub embed_model: String,
+    /// Of one request to it.
+    pub embed_timeout: Duration,
+}
+
+/// Image servers.
+#[derive(Clone, Debug)]
+pub struct ComfyConfig {
+    /// Servers by name, without a slash at the end; `local` is preferred.
+    pub hosts: BTreeMap<String, String>,
+    /// Between two looks.
+    pub poll_interval: Duration,
+    /// Of one image.
+    pub timeout: Duration,
+    /// Image model that is loaded.
+    pub checkpoint: String,
+}
+
+/// Knowledge databases.
+#[derive(Clone, Debug)]
+pub struct RagConfig {
+    /// Their files by name.
+    pub databases: BTreeMap<String, PathBuf>,
+    /// Length of their vectors; without it, the most frequent one of each file.
+    pub embed_dimensions: Option<usize>,
+}
+
+/// Which tools tasks may have beside those for files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolSwitches {
+    /// Whether local models may be asked.
+    pub is_local_llm_enabled: bool,
+    /// Whether pictures may be made.
+    pub is_generate_image_enabled: bool,
+    /// Hosts whose pages may be read; `None` when no page may be.
+    pub web_fetch: Option<Vec<String>>,
+    /// Further folders that commands may read; `None` when no command may run.
+    pub run_command: Option<Vec<PathBuf>>,
+}
+
+/// One MCP server.
+#[derive(Clone, Debug)]
+pub struct McpServer {
+    /// How it is reached.
+    pub reach: McpReach,
+    /// Its tools that tasks may use; `None` for all.
+    pub allowed_tools: Option<BTreeSet<String>>,
+    /// What repeating a call would do, when that was said.
+    pub class: Option<ToolClass>,
+    /// Of one call, when that was said.
+    pub timeout: Option<Duration>,
+}
+
+/// How an MCP server is reached.
+#[derive(Clone, Debug)]
+pub enum McpReach {
+    /// A program.
+    Command {
+        /// Its name or path.
+        command: String,
+        /// Its arguments.
+        args: Vec<String>,
+        /// Its variables.
+        env: BTreeMap<String, SecretString>,
+    },
+    /// An address.
+    Url {
+        /// Where; may hold a key.
+        url: SecretString,
+        /// Sent with each request.
+        headers: BTreeMap<String, SecretString>,
+    },
 }
 
 /// A provider and a model of it.

@@ -19,6 +19,8 @@ fn every_command_explains_itself_with_an_example() {
         "review",
         "usage",
         "doctor",
+        "rag",
+        "mcp",
     ];
     for command in commands {
         let help = bench.orch(&[command, "--help"]).exits(0).stdout;

@@ -12,3 +12,4 @@ mod people;
 mod run;
 mod serve;
 mod support;
+mod tools;

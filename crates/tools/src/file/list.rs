@@ -26,11 +26,7 @@ impl ListFilesTool {
     }
 
     async fn list(&self, context: &ToolContext, input: &Value) -> Result<String, FilesError> {
-        // All of these mean the project's own folder.
-        let folder = match super::text(input, "path").trim_end_matches('/') {
-            "" | "." if !super::text(input, "path").starts_with('/') => None,
-            text => Some(RelativePath::parse(text)?),
-        };
+        let folder = super::folder(input)?;
         let listing = self.files.list(context, folder.clone()).await?;
         Ok(render(&listing, folder.as_ref()))
     }

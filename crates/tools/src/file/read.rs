@@ -53,25 +53,12 @@ impl Tool for ReadFileTool {
             Ok(path) => self.files.read(context, path).await,
             Err(error) => Err(error),
         };
-        let first = number(input, "offset").unwrap_or(1).max(1);
-        match result.and_then(|file| render(file, first, number(input, "limit"))) {
+        let first = super::number(input, "offset").unwrap_or(1).max(1);
+        match result.and_then(|file| render(file, first, super::number(input, "limit"))) {
             Ok(text) => ToolOutcome::ok(text),
             Err(error) => super::failure(&error),
         }
     }
-}
-
-/// A whole number; JSON Schema takes `3.0` for one, and one beyond `u64` means
-/// "as far as it goes".
-fn number(input: &Value, name: &str) -> Option<usize> {
-    let value = input.get(name)?;
-    let exact = value.as_u64().map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the cast saturates, which is what is wanted"
-    )]
-    exact.or_else(|| value.as_f64().map(|number| number as usize))
 }
 
 /// The lines asked for, and a note when that is not the whole file.
@@ -130,7 +117,7 @@ fn line_start(text: &str, lines: usize) -> Option<usize> {
 }
 
 /// The content as text. The beginning of a longer file may end inside a character.
-fn as_text(content: Vec<u8>, is_whole: bool) -> Result<String, FilesError> {
+pub fn as_text(content: Vec<u8>, is_whole: bool) -> Result<String, FilesError> {
     let not_text = || FilesError::NotText("the file is not UTF-8 text; it cannot be read".to_owned());
     if content.contains(&0) {
         return Err(not_text());
@@ -202,7 +189,7 @@ mod tests {
         for (value, expected) in
             [(json!(3), 3), (json!(3.0), 3), (json!(1e300), usize::MAX), (json!(u64::MAX), usize::MAX)]
         {
-            assert_eq!(number(&json!({ "n": value }), "n"), Some(expected));
+            assert_eq!(crate::file::number(&json!({ "n": value }), "n"), Some(expected));
         }
     }
 }

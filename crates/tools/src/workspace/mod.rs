@@ -25,13 +25,14 @@ mod index;
 mod layout;
 mod limits;
 mod publish;
+mod scratch;
 mod staging;
 mod transfer;
 mod walk;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -43,6 +44,7 @@ use domain::tool::{FileEntry, ToolContext};
 
 pub use error::FilesError;
 pub use limits::FileLimits;
+pub use scratch::{Scratch, TakenUp};
 pub use staging::{Listed, Listing, ReadFile};
 pub use transfer::{Exported, Imported, LeftOutFile, PublishedFile};
 
@@ -64,6 +66,8 @@ pub struct ProjectFiles(Arc<Inner>);
 
 struct Inner {
     projects: Dir,
+    /// The same as a path, for programs that are started on a copy.
+    projects_path: PathBuf,
     /// The data folder, so that an import never takes the engine's own files.
     data: Identity,
     limits: FileLimits,
@@ -89,11 +93,12 @@ impl ProjectFiles {
     /// What the file system answered.
     pub fn open(data: &Path, limits: FileLimits) -> io::Result<Self> {
         Dir::create_ambient_dir_all(data, ambient_authority())?;
+        let projects_path = std::fs::canonicalize(data)?.join("projects");
         let data = Dir::open_ambient_dir(data, ambient_authority())?;
         let projects = layout::make_dir(&data, "projects", Keep::Disposable)?;
         layout::sync_dir(&data)?;
         let data = Identity::of(&data.dir_metadata()?);
-        Ok(Self(Arc::new(Inner { projects, data, limits, known: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { projects, projects_path, data, limits, known: Mutex::default() })))
     }
 
     /// The limits it was opened with.

@@ -78,7 +78,7 @@ impl ProjectFiles {
 }
 
 impl Inner {
-    fn write(
+    pub(super) fn write(
         &self,
         task: &ToolContext,
         path: &RelativePath,
@@ -109,7 +109,7 @@ impl Inner {
         Ok(FileEntry { path: path.to_string(), hash: hash.as_str().to_owned(), bytes })
     }
 
-    fn read(&self, task: &ToolContext, path: &RelativePath) -> Result<ReadFile, FilesError> {
+    pub(super) fn read(&self, task: &ToolContext, path: &RelativePath) -> Result<ReadFile, FilesError> {
         let missing = || FilesError::NotFound(path.to_string());
         let project = if_there(self.project(&task.project))?.ok_or_else(missing)?;
         for root in [open_staging(&project, task)?, if_there(layout::open_dir(&project, layout::PUBLISHED))?]
@@ -122,7 +122,11 @@ impl Inner {
         Err(missing())
     }
 
-    fn list(&self, task: &ToolContext, folder: Option<&RelativePath>) -> Result<Listing, FilesError> {
+    pub(super) fn list(
+        &self,
+        task: &ToolContext,
+        folder: Option<&RelativePath>,
+    ) -> Result<Listing, FilesError> {
         let mut files = std::collections::BTreeMap::new();
         let Some(project) = if_there(self.project(&task.project))? else { return Ok(Listing::default()) };
         let staging = open_staging(&project, task)?;

@@ -3,11 +3,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod command;
 mod corpus;
+mod edit;
+mod knowledge;
 mod limits;
+mod mcp;
 mod publish;
 mod race;
+mod real_model;
+mod services;
+mod standard;
+mod stub;
 mod transfer;
+mod web;
 
 use std::path::{Path, PathBuf};
 
