@@ -6,6 +6,7 @@
 mod bad_input;
 mod commands;
 mod crash;
+mod newcomer;
 mod paid;
 mod people;
 mod run;
