@@ -34,7 +34,11 @@ pub async fn line(question: &str, stop: &CancellationToken) -> Option<String> {
         })
         .ok()?;
     tokio::select! {
-        () = stop.cancelled() => None,
+        () = stop.cancelled() => {
+            // What is said next begins on a line of its own.
+            crate::output::say("");
+            None
+        }
         text = answer => text.ok().flatten().map(|text| text.trim().to_owned()),
     }
 }
@@ -51,8 +55,34 @@ pub async fn choose<'w>(question: &str, words: &[&'w str], stop: &CancellationTo
     }
 }
 
-/// Asks for a yes; anything else is a no.
+/// Asks until the answer is yes or no. Nothing but Enter is a no.
 pub async fn confirm(question: &str, stop: &CancellationToken) -> bool {
-    let answer = line(&format!("{question} [y/N]"), stop).await;
-    answer.is_some_and(|text| matches!(text.to_lowercase().as_str(), "y" | "yes"))
+    loop {
+        let Some(text) = line(&format!("{question} [y/N]"), stop).await else { return false };
+        match answer(&text) {
+            Some(is_yes) => return is_yes,
+            None => crate::output::say("Please answer y or n; Enter alone is no."),
+        }
+    }
+}
+
+/// What an answer means, if it is one.
+fn answer(text: &str) -> Option<bool> {
+    match text.trim().to_lowercase().as_str() {
+        "y" | "yes" => Some(true),
+        "" | "n" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neither_yes_nor_no_is_asked_again() {
+        assert_eq!(answer("Yes "), Some(true));
+        assert_eq!((answer(""), answer("N")), (Some(false), Some(false)));
+        assert_eq!((answer("resume"), answer("ye")), (None, None));
+    }
 }

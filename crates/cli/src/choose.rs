@@ -12,6 +12,7 @@ use domain::routing::{ANTHROPIC, OLLAMA, OPENAI, Route, SIMULATED, Tier};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
+use crate::follow_up::orch;
 use crate::wire_up::Setup;
 
 /// What was chosen.
@@ -62,10 +63,8 @@ pub async fn choose(setup: &Setup, named: Option<&str>, is_simulated: bool) -> R
 }
 
 fn simulated(why: &str) -> Choice {
-    Choice::new(format!(
-        "A simulated model, {why}: nothing is spent, nothing leaves this machine, the results are a rehearsal"
-    ))
-    .with("simulated", true)
+    Choice::new(format!("simulated, {why}: a rehearsal; nothing is spent, nothing leaves this machine"))
+        .with("simulated", true)
 }
 
 /// Claude does the work; what belongs to a local model goes to the small one when
@@ -128,7 +127,7 @@ async fn named_model(setup: &Setup, text: &str, is_simulated: bool) -> Result<Ch
                     "unknown model {}: it has no price, and {reason}",
                     route.model
                 ))
-                .hint("`orch doctor` lists the models that can be used"));
+                .hint(format!("`{}` lists the models that can be used", orch("doctor"))));
             }
         },
         name => name,

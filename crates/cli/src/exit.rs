@@ -11,6 +11,8 @@ use domain::refusal::{Code, Refusal};
 use engine::EngineError;
 use store::{LockError, OpenError};
 
+use crate::output::labelled;
+
 /// The exit codes, as documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -75,21 +77,28 @@ impl Failure {
             let mut talk = io::stderr().lock();
             let label = console::style("error:").red().bold().for_stderr();
             // Nobody is left to be told about a broken standard error.
-            let _ = writeln!(talk, "{label} {}", self.message);
+            let _ = writeln!(talk, "{}", labelled(label, &self.message));
             if let Some(hint) = &self.hint {
                 let label = console::style("hint:").cyan().for_stderr();
-                let _ = writeln!(talk, "{label} {hint}");
+                let _ = writeln!(talk, "{}", labelled(label, hint));
             }
         }
         self.exit
     }
 }
 
+/// What the system says went wrong, without its number.
+#[must_use]
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or(&text).to_lowercase()
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::new(Exit::Completed, ""),
-            _ => Self::error(error.to_string()),
+            _ => Self::error(plain(&error)),
         }
     }
 }

@@ -8,6 +8,7 @@ use domain::task::Task;
 use store::{IdKind, ProjectFilter, ProjectListRow, Store};
 
 use crate::exit::Failure;
+use crate::follow_up::orch;
 use crate::output::short;
 
 /// How many candidates are named.
@@ -15,9 +16,9 @@ const NAMED_MAX: u32 = 4;
 
 async fn id(store: &Store, kind: IdKind, text: &str) -> Result<String, Failure> {
     let (noun, prefix, list) = match kind {
-        IdKind::Project => ("project", ProjectId::PREFIX, "orch list"),
-        IdKind::Task => ("task", TaskId::PREFIX, "orch show PROJECT"),
-        IdKind::Checkpoint => ("checkpoint", CheckpointId::PREFIX, "orch checkpoints"),
+        IdKind::Project => ("project", ProjectId::PREFIX, "list"),
+        IdKind::Task => ("task", TaskId::PREFIX, "show PROJECT"),
+        IdKind::Checkpoint => ("checkpoint", CheckpointId::PREFIX, "checkpoints"),
     };
     let text = text.trim().to_ascii_lowercase();
     let full = if text.starts_with(prefix) { text.clone() } else { format!("{prefix}{text}") };
@@ -28,7 +29,10 @@ async fn id(store: &Store, kind: IdKind, text: &str) -> Result<String, Failure> 
     }
     match found.as_slice() {
         [only] => Ok(only.clone()),
-        [] => Err(Failure::usage(format!("there is no {noun} {text}")).hint(format!("`{list}` shows them"))),
+        [] => {
+            Err(Failure::usage(format!("there is no {noun} {text}"))
+                .hint(format!("`{}` shows them", orch(list))))
+        }
         several => {
             let names: Vec<&str> = several.iter().map(|id| short(id, 24)).collect();
             Err(Failure::usage(format!("{text} fits more than one {noun}: {}", names.join(", ")))
@@ -73,6 +77,22 @@ pub async fn checkpoint(store: &Store, text: &str) -> Result<Checkpoint, Failure
     let id = CheckpointId::new(id(store, IdKind::Checkpoint, text).await?);
     let found = store.find_checkpoint(&id).await?;
     found.ok_or_else(|| Failure::usage(format!("there is no checkpoint {id}")))
+}
+
+/// Refuses a text without a letter of an id's own: what changes something must not
+/// take the only one there is for the one that is meant.
+///
+/// # Errors
+/// With exit code 2.
+pub fn must_name_one(text: &str) -> Result<(), Failure> {
+    let text = text.trim().to_ascii_lowercase();
+    let prefixes = [ProjectId::PREFIX, TaskId::PREFIX, CheckpointId::PREFIX];
+    let is_empty = |prefix: &str| prefix.starts_with(&text);
+    if prefixes.into_iter().any(is_empty) {
+        return Err(Failure::usage(format!("\"{text}\" names nothing: it has no letter of an id's own"))
+            .hint(format!("`{}` shows the ids", orch("list"))));
+    }
+    Ok(())
 }
 
 /// Whether the text looks like the id of a task rather than a project's.

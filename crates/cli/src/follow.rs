@@ -8,7 +8,7 @@ use domain::actor::Actor;
 use domain::checkpoint::Resolution;
 use domain::decide::{Command, ResolveCheckpoint};
 use domain::event::EventKind;
-use domain::id::TaskId;
+use domain::id::{ProjectId, TaskId};
 use domain::project::{PauseReason, Project, ProjectState};
 use domain::task::{TaskState, WaitReason};
 use store::{TaskDetail, TaskFilter};
@@ -20,6 +20,7 @@ use crate::output::{cut, say, width};
 use crate::report;
 use crate::session::{LOOK, Session};
 use crate::view::{Standing, stopping};
+use crate::wire_up::Place;
 
 /// Pause after a change, so that many changes are shown at once.
 const GATHER: Duration = Duration::from_millis(25);
@@ -86,7 +87,7 @@ pub async fn follow(session: &mut Session<'_>) -> Result<End, Failure> {
                 return Ok(End::Waits);
             }
         }
-        if project.active() == 0 && is_stuck(session).await? {
+        if project.active() == 0 && is_stuck(session.place, &session.project).await? {
             return Ok(End::Waits);
         }
         watch_a_moment(session).await?;
@@ -94,14 +95,17 @@ pub async fn follow(session: &mut Session<'_>) -> Result<End, Failure> {
 }
 
 /// Whether every task that could go on waits for a person.
-async fn is_stuck(session: &Session<'_>) -> Result<bool, Failure> {
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_stuck(place: &Place, project: &ProjectId) -> Result<bool, Failure> {
     let filter = TaskFilter {
         states: vec![TaskState::Ready],
         exclude_output: true,
         limit: 1_000,
         ..TaskFilter::default()
     };
-    let ready = session.place.store.list_tasks(&session.project, &filter).await?;
+    let ready = place.store.list_tasks(project, &filter).await?;
     let waits = |detail: &TaskDetail| detail.task.wait.is_some_and(|wait| wait.reason == WaitReason::Person);
     Ok(ready.iter().any(waits) && ready.iter().all(waits))
 }

@@ -9,8 +9,10 @@ mod config;
 mod exit;
 mod find;
 mod follow;
+mod follow_up;
 mod lifecycle;
 mod logging;
+mod out_folder;
 mod output;
 mod plan_view;
 mod report;
@@ -23,7 +25,8 @@ mod wire_up;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::exit::{Ended, Exit, Failure};
 use crate::wire_up::{Globals, Setup};
@@ -34,8 +37,8 @@ Try it:   orch run examples/hello-world.md --simulate
 Exit codes: 0 completed · 1 error · 2 wrong use or configuration · 3 tasks failed
             4 waits for a person (also: not approved, interrupted) · 5 budget used up";
 
-/// From written requirements to finished work: a model plans, you approve, models with
-/// tools carry it out, inside a budget.
+/// Turn written requirements into a plan, approve it, and have models carry it out, inside
+/// a budget.
 #[derive(Debug, Parser)]
 #[command(name = "orch", version, about, after_help = AFTER_HELP, arg_required_else_help = true)]
 struct Arguments {
@@ -73,7 +76,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Arguments { globals, command } = Arguments::parse();
+    let Arguments { globals, command } = arguments();
     if let Command::Config(command) = command {
         return commands::config::run(&command, globals.config.as_deref());
     }
@@ -84,6 +87,21 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => failure.tell().into(),
     }
+}
+
+/// Reads the command line. A variable that is set to nothing counts as unset.
+fn arguments() -> Arguments {
+    let is_empty =
+        |wanted: &str| config::environment().any(|(name, value)| name == wanted && value.is_empty());
+    let mut command = Arguments::command();
+    for (argument, name) in [("config", "ORCH_CONFIG"), ("data_dir", "ORCH_DATA_DIR")] {
+        if is_empty(name) {
+            command = command.mut_arg(argument, |argument| argument.env(Resettable::Reset));
+        }
+    }
+    let matches = command.get_matches();
+    follow_up::remember(&matches);
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 fn dispatch(globals: &Globals, command: Command) -> Ended {

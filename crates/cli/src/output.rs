@@ -4,7 +4,7 @@
 //!
 //! Knows nothing of projects and decides nothing.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 use std::time::Duration;
 
@@ -36,6 +36,27 @@ pub fn say(text: &str) {
 pub fn width() -> usize {
     let columns = console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
     columns.unwrap_or(WIDTH_DEFAULT).clamp(WIDTH_MIN, WIDTH_MAX)
+}
+
+/// Width of the terminal behind standard error; `None` for a log.
+pub fn talk_width() -> Option<usize> {
+    let size = console::Term::stderr().size_checked();
+    size.map(|(_, columns)| usize::from(columns).clamp(WIDTH_MIN, WIDTH_MAX))
+}
+
+/// A line of talk behind its label, broken where the terminal ends.
+pub fn labelled(label: impl Display, text: &str) -> String {
+    let label = label.to_string();
+    match talk_width() {
+        Some(width) if !text.contains('\n') => hanging(&label, text, width),
+        _ => format!("{label} {text}"),
+    }
+}
+
+fn hanging(label: &str, text: &str, width: usize) -> String {
+    let indent = " ".repeat(measure_text_width(label) + 1);
+    let lines = wrapped(text, &indent, width);
+    format!("{label} {}", lines.trim_start().trim_end_matches('\n'))
 }
 
 /// A column of a table.
@@ -135,12 +156,29 @@ pub fn cut(text: &str, width: usize) -> String {
     truncate_str(&flat, width, "…").into_owned()
 }
 
+/// Words, but commands in backticks whole: they are copied.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(last) if is_open => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+        is_open ^= word.matches('`').count() % 2 == 1;
+    }
+    words
+}
+
 /// Text broken into lines of a width, each after an indent.
 pub fn wrapped(text: &str, indent: &str, width: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
-    for word in text.split_whitespace() {
-        let length = measure_text_width(word);
+    for word in words(text) {
+        let length = measure_text_width(&word);
         if used == 0 {
             out.push_str(indent);
             used = measure_text_width(indent);
@@ -152,7 +190,7 @@ pub fn wrapped(text: &str, indent: &str, width: usize) -> String {
             out.push(' ');
             used += 1;
         }
-        out.push_str(word);
+        out.push_str(&word);
         used += length;
     }
     out.push('\n');
@@ -206,5 +244,6 @@ mod tests {
     #[test]
     fn long_text_is_broken_between_words() {
         assert_eq!(wrapped("one two three", "  ", 9), "  one two\n  three\n");
+        assert_eq!(hanging("hint:", "go on with `orch list`", 16), "hint: go on with\n      `orch list`");
     }
 }

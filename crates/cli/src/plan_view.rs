@@ -125,24 +125,20 @@ impl PlanView<'_> {
         let Some(forecast) = self.forecast else { return };
         let Spread { p50, p80, p95 } = forecast.total;
         let basis = match (forecast.from_history, forecast.from_defaults) {
-            (0, _) => "from the table of defaults: there is no history here yet".to_owned(),
-            (history, 0) => format!("from the history of this installation ({history} figures)"),
-            (history, defaults) => {
-                format!(
-                    "{history} figures from this installation's history, {defaults} from the table of defaults"
-                )
-            }
+            (0, _) => "defaults: no history yet".to_owned(),
+            (_, 0) => "the history here".to_owned(),
+            (history, defaults) => format!("history for {history}, from defaults for {defaults}"),
         };
-        let note = if self.is_simulated { "; a simulated run spends nothing of it" } else { "" };
+        let note = if self.is_simulated { "; a rehearsal spends nothing" } else { "" };
+        let (p50, p80, p95) = (money(p50), money(p80), money(p95));
         let _ = writeln!(
             out,
-            "\n  {}  {} as likely more as less · P80 {} · P95 {} enough in 19 of 20 cases",
+            "\n  {}  {}; {p95} is enough in 19 of 20 cases{note}",
             style("Forecast").bold(),
-            style(format!("P50 {}", money(p50))).bold(),
-            money(p80),
-            money(p95),
+            style(format!("about {p50}")).bold(),
         );
-        let _ = writeln!(out, "            {}", style(format!("{basis}{note}")).dim());
+        let spread = format!("(P50 {p50} · P80 {p80} · P95 {p95}, from {basis})");
+        let _ = writeln!(out, "            {}", style(spread).dim());
         let plan = &self.version.plan;
         let mut used: Vec<Tier> =
             plan.tasks.iter().map(|task| tier_for(task.task_type, task.complexity)).collect();
@@ -183,8 +179,12 @@ fn ranges(numbers: impl Iterator<Item = usize>, prefix: &str) -> String {
 fn coverage(out: &mut String, plan: &Plan, requirements: &[Requirement]) {
     let coverage = Coverage::of(requirements, plan.tasks.iter().map(|task| task.requirement_ids.iter()));
     let (covered, all) = (coverage.covered_count(), coverage.requirements.len());
-    let mark = if covered == all { style("all covered").green() } else { style("gaps").yellow() };
-    let _ = writeln!(out, "\n  {}  {covered} of {all} served by a task: {mark}", style("Coverage").bold());
+    let told = match (all, covered == all) {
+        (1, true) => style("the requirement has a task".to_owned()).green(),
+        (_, true) => style(format!("all {all} requirements have a task")).green(),
+        _ => style(format!("{covered} of {} have a task", count(all, "requirement"))).yellow(),
+    };
+    let _ = writeln!(out, "\n  {}  {told}", style("Coverage").bold());
     let gaps: Vec<_> = coverage.gaps().collect();
     for gap in gaps.iter().take(LINES_MAX) {
         let text = cut(&gap.text, width().saturating_sub(30));

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use console::{StyledObject, style};
 use domain::budget::project_account;
-use domain::id::ProjectId;
+use domain::id::{ProjectId, TaskId};
 use domain::money::NanoUsd;
 use domain::project::{Project, ProjectState};
 use domain::routing::SIMULATED;
 use domain::task::{Task, TaskState, WaitReason};
-use store::{TaskDetail, TaskFilter, UsageGroup};
+use store::{EngineLock, TaskDetail, TaskFilter, UsageGroup};
 
 use crate::exit::Failure;
 use crate::output::{Column, count, cut, duration, money, short, short_length, table, width};
@@ -30,6 +30,25 @@ const FILES_MAX: usize = 20;
 pub async fn tasks(place: &Place, project: &ProjectId) -> Result<Vec<TaskDetail>, Failure> {
     let filter = TaskFilter { exclude_output: true, limit: TASKS_MAX, ..TaskFilter::default() };
     Ok(place.store.list_tasks(project, &filter).await?)
+}
+
+/// Whether a task left an output that could be accepted.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn has_output(place: &Place, task: &TaskId) -> Result<bool, Failure> {
+    let found = place.store.find_task(task).await?;
+    Ok(found.is_some_and(|history| history.detail.output.is_some()))
+}
+
+/// How a task that needs a person can be judged: the first word to offer, and the others.
+#[must_use]
+pub const fn judgements(has_output: bool) -> (&'static str, &'static str) {
+    if has_output {
+        ("accept", "retry --guidance \"…\", cancel")
+    } else {
+        ("retry --guidance \"…\"", "cancel")
+    }
 }
 
 /// What a project has spent: real money, and what its simulated calls stand for.
@@ -76,9 +95,32 @@ pub fn task_state(task: &Task) -> StyledObject<String> {
     }
 }
 
+/// Whether nothing of an executing project can go on until a person acts.
+#[must_use]
+pub fn waits_for_person(project: &Project) -> bool {
+    project.state == ProjectState::Executing
+        && project.counts.of(TaskState::NeedsReview) > 0
+        && project.live == 0
+        && project.active() == 0
+}
+
+/// Whether a project was left in the middle: nobody works on the data folder.
+#[must_use]
+pub fn is_interrupted(project: &Project, is_engine_there: bool) -> bool {
+    matches!(project.state, ProjectState::Executing | ProjectState::Planning)
+        && !is_engine_there
+        && !waits_for_person(project)
+}
+
 /// A project's state as a word with its colour.
 #[must_use]
-pub fn project_state(project: &Project) -> StyledObject<String> {
+pub fn project_state(project: &Project, is_engine_there: bool) -> StyledObject<String> {
+    if is_interrupted(project, is_engine_there) {
+        return style("interrupted".to_owned()).yellow();
+    }
+    if waits_for_person(project) {
+        return style("waits for you".to_owned()).yellow();
+    }
     let text = match project.pause_reason {
         Some(reason) => format!("{} ({reason})", project.state),
         None => project.state.to_string(),
@@ -168,7 +210,7 @@ pub async fn summary(
         out,
         "  {}  {} · {done} of {} done",
         style("State").bold(),
-        project_state(project),
+        project_state(project, EngineLock::is_held(&place.data_dir)),
         count(counts.total() as usize, "task")
     );
     let Spent { real, simulated } = spent(place, &project.id).await?;

@@ -24,6 +24,7 @@ use crate::ask;
 use crate::choose::is_paid;
 use crate::exit::{Ended, Exit, Failure};
 use crate::follow::{self, End};
+use crate::follow_up::orch;
 use crate::lifecycle::Lifecycle;
 use crate::output::{count, money, print, say, short, short_length};
 use crate::plan_view::PlanView;
@@ -31,6 +32,8 @@ use crate::report;
 use crate::view::View;
 use crate::wire_up::{Place, Running, Setup, now};
 
+/// What the engine says of a plan that was longer than an answer may be.
+const CUT_OFF: &str = "the plan was cut off";
 /// Completed tasks that forecasts are made from.
 const SAMPLES_MAX: u32 = 5_000;
 
@@ -109,6 +112,11 @@ impl<'s> Session<'s> {
     /// The project's id as a person would type it.
     fn name(&self) -> &str {
         short(self.project.as_str(), short_length(std::iter::empty()))
+    }
+
+    /// The command that goes on with this project.
+    fn again(&self, options: &str) -> String {
+        orch(&format!("resume {}{options}", self.name()))
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -224,7 +232,14 @@ impl<'s> Session<'s> {
                     "no_provider" | "price_unknown" | "unknown_model" => Exit::Usage,
                     _ => Exit::Error,
                 };
-                let hint = format!("nothing was carried out; `orch resume {}` plans again", self.name());
+                let id = self.name();
+                let hint = if exit == Exit::Budget {
+                    format!("go on with a higher limit: `{}`", orch(&format!("resume {id} --budget DOLLARS")))
+                } else if message.contains(CUT_OFF) {
+                    format!("ask for a shorter plan: `{}`", orch("run … --rigor L1"))
+                } else {
+                    format!("nothing was carried out; `{}` plans again", orch(&format!("resume {id}")))
+                };
                 Err(Failure::new(exit, format!("there is no plan: {message}")).hint(hint))
             }
         }
@@ -238,8 +253,7 @@ impl<'s> Session<'s> {
             () = self.handle().stopped() => {}
             () = self.lifecycle.hard.cancelled() => self.handle().stop(),
         }
-        Failure::new(Exit::WaitsForPerson, "interrupted")
-            .hint(format!("go on with `orch resume {}`", self.name()))
+        Failure::new(Exit::WaitsForPerson, "interrupted").hint(format!("go on with `{}`", self.again("")))
     }
 
     /// Shows the draft plan and has it approved; an exit code when it was not.
@@ -262,19 +276,27 @@ impl<'s> Session<'s> {
                 return Err(Failure::usage(
                     "--yes with a paid model needs a limit, so that it cannot surprise you",
                 )
-                .hint(format!("go on with `orch resume {id} --yes --budget {:.2}`", suggested(total))));
+                .hint(format!(
+                    "go on with `{}`",
+                    self.again(&format!(" --yes --budget {:.2}", suggested(total)))
+                )));
             }
         } else if !self.is_interactive {
             let message = "the plan waits for your approval, and there is no terminal to ask at";
-            return Err(Failure::new(Exit::WaitsForPerson, message)
-                .hint(format!("approve it with `orch approve {id}`, then `orch resume {id}`")));
+            return Err(Failure::new(Exit::WaitsForPerson, message).hint(format!(
+                "approve it with `{}`, then `{}`",
+                orch(&format!("approve {id}")),
+                self.again("")
+            )));
         } else {
             let spend = if is_paid { format!(" for at most {}", money(limit)) } else { String::new() };
             let question = format!("\nCarry out this plan{spend}?");
             if !ask::confirm(&question, &self.lifecycle.soft).await {
                 return Err(Failure::new(Exit::WaitsForPerson, "not approved; nothing was carried out")
                     .hint(format!(
-                        "the plan is kept: `orch resume {id}` asks again, `orch show {id}` shows it"
+                        "the plan is kept: `{}` asks again, `{}` shows it",
+                        self.again(""),
+                        orch(&format!("show {id}"))
                     )));
             }
         }
@@ -309,7 +331,6 @@ impl<'s> Session<'s> {
 
     async fn finish(&mut self, end: End) -> Result<Option<Exit>, Failure> {
         self.view.end();
-        let id = self.name().to_owned();
         let exit = match end {
             // The state says the rest.
             End::Ended => return Ok(None),
@@ -327,12 +348,14 @@ impl<'s> Session<'s> {
         };
         self.report(exit).await?;
         let hint = match end {
-            End::Paused(PauseReason::Budget) => format!("raise the limit: orch resume {id} --budget DOLLARS"),
+            End::Paused(PauseReason::Budget) => {
+                format!("raise the limit: {}", self.again(" --budget DOLLARS"))
+            }
             End::Paused(PauseReason::Provider) => {
-                format!("`orch doctor` checks key and account; then orch resume {id}")
+                format!("`{}` checks key and account; then {}", orch("doctor"), self.again(""))
             }
             End::Waits => self.ways_out().await?,
-            End::Paused(_) | End::Interrupted | End::Ended => format!("go on with: orch resume {id}"),
+            End::Paused(_) | End::Interrupted | End::Ended => format!("go on with: {}", self.again("")),
         };
         say(&format!("\n{} {hint}", console::style("Next:").bold().for_stderr()));
         Ok(Some(exit))
@@ -343,23 +366,37 @@ impl<'s> Session<'s> {
         let id = &self.project;
         let mut lines = Vec::new();
         for checkpoint in self.place.store.list_checkpoints(Some(id), None, true).await? {
-            let command = format!("orch resolve {} retry --guidance \"…\"   (or skip, fail)", checkpoint.id);
-            lines.push(format!("{}\n        {command}", checkpoint.summary));
+            let command = orch(&format!("resolve {} retry --guidance \"…\"", checkpoint.id));
+            lines.push(format!("{}\n        {command}   (or skip, fail)", checkpoint.summary));
         }
         for detail in report::tasks(self.place, id).await? {
             let task = &detail.task;
             if task.state == domain::task::TaskState::NeedsReview && task.checkpoint.is_none() {
-                let command = format!("orch review {} accept   (or retry --guidance \"…\", cancel)", task.id);
-                lines.push(format!("\"{}\" needs your judgement\n        {command}", task.title));
+                let has_output = report::has_output(self.place, &task.id).await?;
+                let (first, others) = report::judgements(has_output);
+                let command = orch(&format!("review {} {first}", task.id));
+                let title = &task.title;
+                lines.push(format!("\"{title}\" needs your judgement\n        {command}   (or {others})"));
             }
         }
-        lines.push(format!("then go on with: orch resume {}", self.name()));
+        lines.push(format!("then go on with: {}", self.again("")));
         Ok(lines.join("\n      "))
+    }
+
+    /// Lets workers end: a task is completed before its files are in place.
+    async fn settle(&self) {
+        self.handle().drain();
+        tokio::select! {
+            () = self.handle().stopped() => return,
+            () = self.lifecycle.hard.cancelled() => self.handle().stop(),
+        }
+        self.handle().stopped().await;
     }
 
     /// Copies the results out and prints how it went.
     async fn report(&mut self, exit: Exit) -> Ended {
         self.view.end();
+        self.settle().await;
         let row = self.load().await?;
         let project = &row.project;
         let tasks = report::tasks(self.place, &self.project).await?;
@@ -381,7 +418,7 @@ impl<'s> Session<'s> {
             copy_out(self.place, &self.project, out).await?;
         }
         if exit == Exit::TasksFailed {
-            let hint = format!("try the failed tasks again with: orch resume {} --retry-failed", self.name());
+            let hint = format!("try the failed tasks again with: {}", self.again(" --retry-failed"));
             say(&format!("\n{} {hint}", console::style("Next:").bold().for_stderr()));
         }
         Ok(exit)
@@ -476,18 +513,21 @@ async fn set_aside(place: &Place, own: &ProjectId) -> Result<Vec<ProjectId>, Fai
         ..store::ProjectFilter::default()
     };
     let mut set_aside = Vec::new();
+    let mut interrupted = 0;
     for row in place.store.list_projects(&filter).await? {
         let project = row.project;
-        if project.id == *own {
+        if project.id == *own || report::waits_for_person(&project) {
             continue;
         }
         place.apply(Command::PauseProject(project.id.clone(), PauseReason::Person)).await?;
-        say(&format!(
-            "\"{}\" was interrupted earlier and is left alone; orch resume {}",
-            project.name,
-            short(project.id.as_str(), short_length(std::iter::empty()))
-        ));
+        // One that is kept back for a person was not interrupted.
+        interrupted += usize::from(!crate::follow::is_stuck(place, &project.id).await?);
         set_aside.push(project.id);
+    }
+    if interrupted > 0 {
+        let others = count(interrupted, "other project");
+        let was = if interrupted == 1 { "was" } else { "were" };
+        say(&format!("{others} {was} interrupted earlier and left alone; `{}` shows them", orch("list")));
     }
     Ok(set_aside)
 }

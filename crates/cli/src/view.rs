@@ -16,10 +16,14 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use crate::output::{count, cut, duration, money, print, say};
+use crate::output::{count, cut, duration, money, print, say, talk_width};
 
 /// How often spinners turn.
 const SPIN: Duration = Duration::from_millis(100);
+/// Longest line of a log.
+const LINE_WIDTH: usize = 170;
+/// Room that the time takes before a line of a log.
+const STAMP_WIDTH: usize = 11;
 /// Room for a title beside a spinner.
 const TITLE_WIDTH: usize = 44;
 
@@ -102,7 +106,8 @@ impl View {
             Form::Json => return print(&format!("{}\n", event_json(event))),
             Form::Bars(bars) => bars.event(event, &self.words),
             Form::Lines(since) => {
-                if let Some(line) = line_of(event, &self.words) {
+                let room = talk_width().map_or(LINE_WIDTH, |width| width - STAMP_WIDTH);
+                if let Some(line) = line_of(event, &self.words, room) {
                     say(&format!("{:>9}  {line}", duration(since.elapsed())));
                 }
             }
@@ -238,7 +243,8 @@ impl Bars {
             _ => {}
         }
         // The bar says when tasks begin.
-        if let Some(line) = line_of(event, words).filter(|_| event.kind != EventKind::TaskStart) {
+        let room = talk_width().unwrap_or(LINE_WIDTH) - 2;
+        if let Some(line) = line_of(event, words, room).filter(|_| event.kind != EventKind::TaskStart) {
             let _ = self.all.println(format!("  {line}"));
         }
     }
@@ -316,7 +322,7 @@ impl Bars {
 }
 
 /// An event as a line, unless it is too small to be told.
-fn line_of(event: &Event, words: &Words) -> Option<String> {
+fn line_of(event: &Event, words: &Words, room: usize) -> Option<String> {
     let (mark, is_told) = match event.kind {
         EventKind::TaskComplete | EventKind::ProjectComplete => (style("✔").green(), true),
         EventKind::TaskFailed | EventKind::ProjectFailed | EventKind::PlanFailed => (style("✘").red(), true),
@@ -359,8 +365,11 @@ fn line_of(event: &Event, words: &Words) -> Option<String> {
     let cost = cost.map(|cost| style(format!(" ({kind}{})", money(cost))).dim().to_string());
     let simulated =
         if words.is_simulated && event.kind == EventKind::PlanStarted { " (simulated)" } else { "" };
-    let text = cut(&words.told(event), 160);
-    is_told.then(|| format!("{mark} {text}{simulated}{}", cost.unwrap_or_default()))
+    let cost = cost.unwrap_or_default();
+    // The mark and a space come before it.
+    let taken = 2 + simulated.len() + console::measure_text_width(&cost);
+    let text = cut(&words.told(event), room.saturating_sub(taken));
+    is_told.then(|| format!("{mark} {text}{simulated}{cost}"))
 }
 
 impl Words {

@@ -28,6 +28,7 @@ use tools::{FileLimits, McpServers, ProjectFiles};
 use crate::config::types::{Config, Dispatch as ConfiguredDispatch, ModelPrice, ModelRef, PriceRates};
 use crate::config::{self, Config as Loaded};
 use crate::exit::{Exit, Failure};
+use crate::follow_up::orch;
 use crate::output::say;
 use crate::system::{RandomIds, SystemClock};
 use crate::toolkit::Toolkit;
@@ -151,8 +152,10 @@ impl Setup {
     pub async fn open_existing(&self) -> Result<Place, Failure> {
         if !self.has_data() {
             let message = format!("there are no projects in {}", self.data_dir.display());
-            return Err(Failure::new(Exit::Error, message)
-                .hint("start one with `orch run FILE`, or name another folder with --data-dir"));
+            return Err(Failure::new(Exit::Error, message).hint(format!(
+                "start one with `{}`, or name another folder with --data-dir",
+                orch("run FILE")
+            )));
         }
         self.open().await
     }

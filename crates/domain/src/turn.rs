@@ -278,7 +278,9 @@ impl Reader {
             }
             Some(StopReason::MaxTokens) => {
                 let cuts = self.continuations;
-                self.ask(format!("the answer was cut at its token bound {cuts} times; raise max_tokens"))
+                self.ask(format!(
+                    "the answer was cut at its token bound {cuts} times; raise execution.default_max_tokens"
+                ))
             }
             Some(StopReason::PauseTurn) if self.pauses <= PAUSES_MAX => {
                 Move::Call { messages: self.messages, note: None }

@@ -182,7 +182,7 @@ impl Planning<'_> {
                 return Err(Problem { code: "plan_invalid".to_owned(), message, repair: Some(repair) });
             }
             other => {
-                let message = format!("the model stopped without a plan ({other:?})");
+                let message = stopped_without_plan(other);
                 return Err(Problem { code: "plan_invalid".to_owned(), message, repair: None });
             }
         }
@@ -311,4 +311,19 @@ struct Problem {
     message: String,
     /// What to send back; `None` when asking again would be no use.
     repair: Option<String>,
+}
+/// Why an answer that did not come to its end is no plan.
+fn stopped_without_plan(stop: &StopReason) -> String {
+    match stop {
+        StopReason::Refusal => "the model refused to plan this; change the requirements".to_owned(),
+        StopReason::ContextExceeded => {
+            "the requirements do not fit the model's window; shorten them or use a larger model".to_owned()
+        }
+        StopReason::ToolUse => "the model asked for a tool instead of giving a plan".to_owned(),
+        StopReason::PauseTurn => "the provider paused the turn before there was a plan".to_owned(),
+        StopReason::EndTurn | StopReason::StopSequence | StopReason::MaxTokens => {
+            "the model stopped without a plan".to_owned()
+        }
+        StopReason::Other(name) => format!("the model stopped without a plan, for a reason it calls {name}"),
+    }
 }

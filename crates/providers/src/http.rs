@@ -151,10 +151,15 @@ pub(crate) async fn send(
 /// The class of a failure below HTTP. Only a connection that never stood is
 /// certainly free.
 fn transport(error: reqwest::Error) -> CallError {
+    // The origin alone: what else an address has may be secret.
+    let origin = error.url().map(|url| url.origin().ascii_serialization());
     let error = error.without_url();
-    let (class, what) = if error.is_connect() {
-        (ErrorClass::Unreachable, "the provider cannot be reached")
-    } else if error.is_builder() {
+    if error.is_connect() {
+        let host = origin.unwrap_or_else(|| "the provider".to_owned());
+        let message = format!("{host} cannot be reached: {}", deepest(&error));
+        return CallError::new(ErrorClass::Unreachable, message);
+    }
+    let (class, what) = if error.is_builder() {
         (ErrorClass::BadRequest, "the request cannot be sent")
     } else if error.is_timeout() {
         (ErrorClass::TimedOut, "the provider took too long")
@@ -162,6 +167,16 @@ fn transport(error: reqwest::Error) -> CallError {
         (ErrorClass::CutStream, "the connection broke before the answer was complete")
     };
     CallError::new(class, format!("{what}: {}", chain(&error)))
+}
+
+/// What an error comes from in the end, without the system's number for it.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    let text = deepest.to_string();
+    text.split(" (os error ").next().unwrap_or(&text).to_lowercase()
 }
 
 /// An error with its causes, on one line.

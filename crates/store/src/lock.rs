@@ -72,6 +72,15 @@ impl EngineLock {
         file.flush().map_err(io)?;
         Ok(Self { file })
     }
+
+    /// Whether an engine works on this data folder now. Only looks: a shared lock
+    /// for a moment, which whoever acquires at that moment has to ask for again.
+    #[must_use]
+    pub fn is_held(data_dir: &Path) -> bool {
+        // Without a file nobody has ever held it.
+        File::open(data_dir.join(FILE))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
 }
 
 impl Drop for EngineLock {
@@ -88,7 +97,9 @@ mod tests {
     #[test]
     fn a_second_engine_is_told_who_holds_the_lock() {
         let dir = tempfile::tempdir().unwrap();
+        assert!(!EngineLock::is_held(dir.path()));
         let first = EngineLock::acquire(dir.path(), Timestamp(0)).unwrap();
+        assert!(EngineLock::is_held(dir.path()));
         let refused = EngineLock::acquire(dir.path(), Timestamp(0)).unwrap_err().to_string();
         assert!(refused.contains(&format!("pid {}", std::process::id())), "{refused}");
         drop(first);

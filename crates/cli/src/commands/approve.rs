@@ -8,6 +8,7 @@ use tools::{Registry, file_tools};
 
 use crate::exit::{Ended, Exit, Failure};
 use crate::find;
+use crate::follow_up::orch;
 use crate::output::{count, print, say};
 use crate::session::draw_plan;
 use crate::wire_up::Setup;
@@ -26,12 +27,17 @@ impl Approve {
     /// # Errors
     /// When there is no draft plan.
     pub async fn run(self, setup: &Setup) -> Ended {
+        find::must_name_one(&self.id)?;
         let place = setup.open_existing().await?;
         let row = find::project(&place.store, &self.id).await?;
         let project = &row.project;
         let Some(plan) = project.draft_plan.clone() else {
             return Err(Failure::error(format!("\"{}\" has no plan that could be approved", project.name))
-                .hint(format!("it is {}; `orch show {}` tells more", project.state, project.id)));
+                .hint(format!(
+                    "it is {}; `{}` tells more",
+                    project.state,
+                    orch(&format!("show {}", project.id))
+                )));
         };
         if let Some(version) = place.store.find_plan(&plan).await? {
             print(&draw_plan(setup, &place, &row, &version).await?.text)?;
@@ -46,7 +52,7 @@ impl Approve {
             }
             _ => String::new(),
         };
-        say(&format!("\nApproved{size}. Carry it out with: orch resume {}", project.id));
+        say(&format!("\nApproved{size}. Carry it out with: {}", orch(&format!("resume {}", project.id))));
         Ok(Exit::Completed)
     }
 }

@@ -25,6 +25,7 @@ impl Cancel {
     /// # Errors
     /// When it has ended already, or nobody confirmed.
     pub async fn run(self, setup: &Setup) -> Ended {
+        find::must_name_one(&self.id)?;
         let place = setup.open_existing().await?;
         let (what, command) = if find::is_task(&self.id) {
             let task = find::task(&place.store, &self.id).await?;

@@ -6,9 +6,10 @@ use serde_json::json;
 use store::TaskFilter;
 
 use crate::exit::{Ended, Exit};
-use crate::find;
+use crate::follow_up::orch;
 use crate::output::{cut, print, say, width};
 use crate::wire_up::Setup;
+use crate::{find, report};
 
 /// List what waits for a person, with the commands that answer.
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,8 @@ impl Checkpoints {
                 if let Some(last) = checkpoint.attempts.last() {
                     print(&format!("  last try: {}\n", cut(&last.message, width() - 12)))?;
                 }
-                print(&format!("  orch resolve {} retry|skip|fail [--guidance \"…\"]\n", checkpoint.id))?;
+                let next = orch(&format!("resolve {} retry --guidance \"…\"", checkpoint.id));
+                print(&format!("  {next}   (or skip, fail)\n"))?;
             }
             if project.counts.of(TaskState::NeedsReview) == 0 || project.state == ProjectState::Cancelled {
                 continue;
@@ -77,7 +79,8 @@ impl Checkpoints {
                 }
                 let title = console::style(format!("\"{}\" needs your judgement", task.title)).bold();
                 print(&format!("{title}  {}\n  {}\n", project.name, cut(reason, width() - 4)))?;
-                print(&format!("  orch review {} accept|retry|cancel [--guidance \"…\"]\n", task.id))?;
+                let (first, others) = report::judgements(report::has_output(&place, &task.id).await?);
+                print(&format!("  {}   (or {others})\n", orch(&format!("review {} {first}", task.id))))?;
             }
         }
         if found == 0 {

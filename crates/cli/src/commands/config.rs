@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::config::{self, Config, Loaded};
+use crate::exit::plain;
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
@@ -35,6 +36,14 @@ const USAGE: u8 = 2;
 pub fn run(command: &ConfigCommand, named: Option<&Path>) -> ExitCode {
     let done = match command {
         ConfigCommand::Keys => write!(io::stdout().lock(), "{}", config::reference_page()),
+        ConfigCommand::Init { file } if file.exists() => {
+            let _ = writeln!(
+                io::stderr(),
+                "error: {} exists already and is left alone; name another: orch config init FILE",
+                file.display()
+            );
+            return ExitCode::from(USAGE);
+        }
         ConfigCommand::Init { file } => init(file),
         ConfigCommand::Show | ConfigCommand::Check => {
             let file = config::file_to_read(named);
@@ -80,8 +89,9 @@ fn tell_warnings(loaded: &Loaded) -> io::Result<()> {
 }
 
 fn init(file: &Path) -> io::Result<()> {
-    let named =
-        |error: io::Error| io::Error::new(error.kind(), format!("cannot write {}: {error}", file.display()));
+    let named = |error: io::Error| {
+        io::Error::new(error.kind(), format!("cannot write {}: {}", file.display(), plain(&error)))
+    };
     let mut opened = OpenOptions::new().write(true).create_new(true).open(file).map_err(named)?;
     opened.write_all(config::example_file().as_bytes()).map_err(named)?;
     writeln!(io::stdout().lock(), "wrote {}", file.display())

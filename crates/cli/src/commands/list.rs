@@ -2,8 +2,10 @@
 
 use domain::task::TaskState;
 use serde_json::json;
+use store::EngineLock;
 
 use crate::exit::{Ended, Exit};
+use crate::follow_up::orch;
 use crate::output::{Column, cut, money, print, say, short, short_length, table, width};
 use crate::wire_up::Setup;
 use crate::{find, report};
@@ -27,12 +29,13 @@ impl List {
     /// When the database cannot be read.
     pub async fn run(self, setup: &Setup) -> Ended {
         if !setup.has_data() {
-            say("There are no projects yet; start one with `orch run FILE`.");
+            say(&format!("There are no projects yet; start one with `{}`.", orch("run FILE")));
             return Ok(Exit::Completed);
         }
         let place = setup.open_existing().await?;
         let rows = find::projects(&place.store, self.limit).await?;
         let length = short_length(rows.iter().map(|row| row.project.id.as_str()));
+        let is_engine_there = EngineLock::is_held(&place.data_dir);
         let mut lines = Vec::new();
         for row in &rows {
             let project = &row.project;
@@ -56,14 +59,14 @@ impl List {
             lines.push(vec![
                 short(project.id.as_str(), length).to_owned(),
                 cut(&project.name, width() / 2),
-                report::project_state(project).to_string(),
+                report::project_state(project, is_engine_there).to_string(),
                 format!("{done}/{}", project.counts.total()),
                 if is_simulated { "simulated".to_owned() } else { money(spent.real) },
                 project.created_at.to_string().chars().take(16).collect::<String>().replace('T', " "),
             ]);
         }
         if rows.is_empty() {
-            say("There are no projects yet; start one with `orch run FILE`.");
+            say(&format!("There are no projects yet; start one with `{}`.", orch("run FILE")));
         } else if !self.json {
             let columns = [
                 Column::text("id"),
@@ -74,6 +77,11 @@ impl List {
                 Column::text("made (UTC)"),
             ];
             print(&table(&columns, &lines, width()))?;
+            let left = rows.iter().find(|row| report::is_interrupted(&row.project, is_engine_there));
+            if let Some(row) = left {
+                let next = orch(&format!("resume {}", short(row.project.id.as_str(), length)));
+                say(&format!("\n{} go on with: {next}", console::style("Next:").bold().for_stderr()));
+            }
         }
         Ok(Exit::Completed)
     }

@@ -5,6 +5,7 @@ use domain::project::PauseReason;
 
 use crate::exit::{Ended, Exit};
 use crate::find;
+use crate::follow_up::orch;
 use crate::output::say;
 use crate::wire_up::Setup;
 
@@ -22,10 +23,12 @@ impl Pause {
     /// # Errors
     /// When the project does not execute.
     pub async fn run(self, setup: &Setup) -> Ended {
+        find::must_name_one(&self.id)?;
         let place = setup.open_existing().await?;
         let project = find::project(&place.store, &self.id).await?.project;
         place.apply(Command::PauseProject(project.id.clone(), PauseReason::Person)).await?;
-        say(&format!("Paused \"{}\". Go on with: orch resume {}", project.name, project.id));
+        let next = orch(&format!("resume {}", project.id));
+        say(&format!("Paused \"{}\". Go on with: {next}", project.name));
         Ok(Exit::Completed)
     }
 }

@@ -5,6 +5,7 @@ use domain::decide::{Command, ResolveCheckpoint};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Ended, Exit, Failure};
+use crate::follow_up::orch;
 use crate::output::say;
 use crate::wire_up::Setup;
 use crate::{ask, find};
@@ -34,6 +35,7 @@ impl Resolve {
     /// # Errors
     /// When it is resolved already, or nobody said how.
     pub async fn run(self, setup: &Setup) -> Ended {
+        find::must_name_one(&self.id)?;
         let place = setup.open_existing().await?;
         let checkpoint = find::checkpoint(&place.store, &self.id).await?;
         let word = match self.resolution {
@@ -48,12 +50,13 @@ impl Resolve {
         };
         let Some(resolution) = word.as_deref().and_then(Resolution::parse) else {
             return Err(Failure::new(Exit::WaitsForPerson, "nobody said what to do")
-                .hint(format!("orch resolve {} retry|skip|fail", checkpoint.id)));
+                .hint(orch(&format!("resolve {} retry|skip|fail", checkpoint.id))));
         };
         let command =
             ResolveCheckpoint { checkpoint: checkpoint.id.clone(), resolution, guidance: self.guidance };
         place.apply(Command::ResolveCheckpoint(command)).await?;
-        say(&format!("Resolved: {resolution}. Go on with: orch resume {}", checkpoint.project));
+        let next = orch(&format!("resume {}", checkpoint.project));
+        say(&format!("Resolved: {resolution}. Go on with: {next}"));
         Ok(Exit::Completed)
     }
 }

@@ -11,7 +11,9 @@ use store::{ProjectListRow, TaskFilter};
 use super::run::dollars;
 use crate::exit::{Ended, Failure};
 use crate::find;
-use crate::output::{count, say};
+use crate::follow_up::orch;
+use crate::out_folder;
+use crate::output::{count, labelled, say};
 use crate::session::{Session, Wishes};
 use crate::wire_up::{Place, Setup};
 
@@ -28,7 +30,7 @@ pub struct Resume {
     /// Project, or the beginning of its id [default: the latest that is not finished].
     id: Option<String>,
     /// The most that this project may cost from now on, in dollars, all of it together.
-    #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars, allow_negative_numbers = true)]
     budget: Option<NanoUsd>,
     /// Try failed tasks again.
     #[arg(long)]
@@ -39,7 +41,7 @@ pub struct Resume {
     /// Tasks at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     concurrency: Option<u32>,
-    /// Copy the results into this folder at the end.
+    /// Copy the results into this folder at the end; files of the same name are replaced.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// One event a line on standard output, for programs.
@@ -53,9 +55,15 @@ impl Resume {
     /// # Errors
     /// When there is nothing to go on with, and whatever ends the run early.
     pub async fn run(self, setup: &Setup) -> Ended {
+        if let Some(out) = &self.out {
+            out_folder::prepare(out, &setup.data_dir)?;
+        }
         let place = setup.open_existing().await?;
         let row = match &self.id {
-            Some(text) => find::project(&place.store, text).await?,
+            Some(text) => {
+                find::must_name_one(text)?;
+                find::project(&place.store, text).await?
+            }
             None => latest(&place, self.retry_failed).await?,
         };
         let project = &row.project;
@@ -66,13 +74,8 @@ impl Resume {
             out: self.out.clone(),
         };
         let label = if project.config.is_simulated() { " · simulated" } else { "" };
-        say(&format!(
-            "{} {} · {}{label} · {}",
-            console::style("Project").bold().for_stderr(),
-            project.name,
-            project.state,
-            project.id
-        ));
+        let text = format!("{} · {}{label} · {}", project.name, project.state, project.id);
+        say(&labelled(console::style("Project").bold().for_stderr(), &text));
         let seen = project.event_seq;
         let session = Session::start(setup, &place, project.id.clone(), seen, wishes).await?;
         let ended = match self.prepare(&place, &session, &row).await {
@@ -139,6 +142,6 @@ async fn latest(place: &Place, is_failed_too: bool) -> Result<ProjectListRow, Fa
     };
     rows.iter().find(is_open).cloned().ok_or_else(|| {
         Failure::usage("there is no project to go on with")
-            .hint("`orch list` shows all; failed tasks are tried again with --retry-failed")
+            .hint(format!("`{}` shows all; failed tasks are tried again with --retry-failed", orch("list")))
     })
 }

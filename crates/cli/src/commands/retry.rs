@@ -4,6 +4,7 @@ use domain::decide::Command;
 use domain::task::TaskState;
 
 use crate::exit::{Ended, Exit, Failure};
+use crate::follow_up::orch;
 use crate::output::{count, say};
 use crate::wire_up::Setup;
 use crate::{find, report};
@@ -24,6 +25,7 @@ impl Retry {
     /// # Errors
     /// When nothing failed.
     pub async fn run(self, setup: &Setup) -> Ended {
+        find::must_name_one(&self.id)?;
         let place = setup.open_existing().await?;
         let (project, failed) = if find::is_task(&self.id) {
             let task = find::task(&place.store, &self.id).await?;
@@ -37,13 +39,14 @@ impl Retry {
         };
         if failed.is_empty() {
             return Err(Failure::error("no task of this project has failed")
-                .hint(format!("`orch show {project}` shows them all")));
+                .hint(format!("`{}` shows them all", orch(&format!("show {project}")))));
         }
         let number = failed.len();
         for task in failed {
             place.apply(Command::RetryTask(task)).await?;
         }
-        say(&format!("{} will be tried again. Go on with: orch resume {project}", count(number, "task")));
+        let next = orch(&format!("resume {project}"));
+        say(&format!("{} will be tried again. Go on with: {next}", count(number, "task")));
         Ok(Exit::Completed)
     }
 }

@@ -6,6 +6,7 @@ use domain::turn::files_written;
 
 use crate::exit::{Ended, Exit, Failure};
 use crate::find;
+use crate::follow_up::orch;
 use crate::output::say;
 use crate::wire_up::{Place, Setup};
 
@@ -34,6 +35,7 @@ impl Review {
     /// # Errors
     /// When the task does not need a person.
     pub async fn run(self, setup: &Setup) -> Ended {
+        find::must_name_one(&self.id)?;
         let place = setup.open_existing().await?;
         let task = find::task(&place.store, &self.id).await?;
         let command = match self.judgement.as_str() {
@@ -46,7 +48,8 @@ impl Review {
             }
         };
         place.apply(command).await?;
-        say(&format!("\"{}\": {}. Go on with: orch resume {}", task.title, self.judgement, task.project));
+        let next = orch(&format!("resume {}", task.project));
+        say(&format!("\"{}\": {}. Go on with: {next}", task.title, self.judgement));
         Ok(Exit::Completed)
     }
 }

@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 use store::Role;
 
 use crate::choose::{Choice, choose};
-use crate::exit::{Ended, Failure};
-use crate::output::{count, cut, say};
+use crate::exit::{Ended, Failure, plain};
+use crate::out_folder;
+use crate::output::{count, cut, labelled, say};
 use crate::session::{Session, Wishes};
 use crate::system::RandomIds;
 use crate::wire_up::{Place, Setup};
@@ -48,7 +49,7 @@ pub struct Run {
     #[arg(short, long)]
     yes: bool,
     /// The most that this project may cost, in dollars.
-    #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars, allow_negative_numbers = true)]
     budget: Option<NanoUsd>,
     /// Rehearse with the simulated model; the same as --model simulated --yes.
     #[arg(long)]
@@ -68,7 +69,7 @@ pub struct Run {
     /// Copy this folder into the workspace before the start.
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
-    /// Copy the results into this folder at the end.
+    /// Copy the results into this folder at the end; files of the same name are replaced.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Name of the project [default: the first line of the requirements].
@@ -97,15 +98,15 @@ impl Run {
         if let Some(dir) = self.files.as_deref().filter(|dir| !dir.is_dir()) {
             return Err(Failure::usage(format!("--files {}: there is no such folder", dir.display())));
         }
-        if let Some(out) = self.out.as_deref().filter(|out| out.exists() && !out.is_dir()) {
-            return Err(Failure::usage(format!("--out {}: this is a file, not a folder", out.display())));
+        if let Some(out) = &self.out {
+            out_folder::prepare(out, &setup.data_dir)?;
         }
         let choice = choose(setup, self.model.as_deref(), self.simulate).await?;
         let config = self.config(&choice);
         check_prices(setup, &config)?;
-        say(&format!("{} {}", console::style("Model").bold().for_stderr(), choice.line));
+        say(&labelled(console::style("Model  ").bold().for_stderr(), &choice.line));
         for note in &choice.notes {
-            say(&format!("      {note}"));
+            say(&labelled("       ", note));
         }
         let place = setup.open().await?;
         let id = ProjectId::fresh(&mut RandomIds);
@@ -134,7 +135,7 @@ impl Run {
         let create = CreateProject { id: id.clone(), owner, name: name.clone(), requirements, config };
         session.apply(Command::CreateProject(create)).await?;
         let label = console::style("Project").bold().for_stderr();
-        say(&format!("{label} {name} · {} · {id}", count(wanted, "requirement")));
+        say(&labelled(label, &format!("{name} · {} · {id}", count(wanted, "requirement"))));
         if let Some(dir) = &self.files {
             copy_in(place, id, dir).await?;
         }
@@ -201,13 +202,13 @@ fn check_prices(setup: &Setup, config: &ProjectConfig) -> Result<(), Failure> {
 
 fn read_file(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
-    let metadata =
-        std::fs::metadata(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+    let metadata = std::fs::metadata(path)
+        .map_err(|error| Failure::usage(format!("cannot read {shown}: {}", plain(&error))))?;
     if metadata.is_dir() {
         return Err(Failure::usage(format!("{shown} is a folder; name a file with the requirements")));
     }
-    let file =
-        std::fs::File::open(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+    let file = std::fs::File::open(path)
+        .map_err(|error| Failure::usage(format!("cannot read {shown}: {}", plain(&error))))?;
     read(file, &shown.to_string())
 }
 
@@ -215,7 +216,7 @@ fn read(from: impl std::io::Read, shown: &str) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     from.take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        .map_err(|error| Failure::usage(format!("cannot read {shown}: {}", plain(&error))))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Failure::usage(format!(
             "{shown} is too long; requirements have at most {} characters",
@@ -245,7 +246,7 @@ async fn copy_in(place: &Place, project: &ProjectId, dir: &Path) -> Result<(), F
     for file in &imported.left_out {
         say(&format!("warning: {} was left out: {}", file.path, file.reason));
     }
-    say(&format!("      {} copied in from {}", count(imported.entries.len(), "file"), dir.display()));
+    say(&format!("        {} copied in from {}", count(imported.entries.len(), "file"), dir.display()));
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use server::{Network, NoServices, Parts, Rate, ServerSettings, State};
 use tokio::net::TcpListener;
 
 use crate::config::types::{AuthConfig, ServerConfig};
-use crate::exit::{Ended, Exit, Failure};
+use crate::exit::{Ended, Exit, Failure, plain};
 use crate::lifecycle::Lifecycle;
 use crate::logging;
 use crate::output::say;
@@ -76,7 +76,7 @@ impl Serve {
         let host = self.host.as_deref().unwrap_or(&config.host);
         let port = self.port.unwrap_or(config.port);
         TcpListener::bind((host, port)).await.map_err(|error| {
-            let failure = Failure::error(format!("cannot listen on {host}:{port}: {error}"));
+            let failure = Failure::error(format!("cannot listen on {host}:{port}: {}", plain(&error)));
             match error.kind() {
                 std::io::ErrorKind::AddrInUse => {
                     failure.hint("another program has this port; end it, or choose one with --port")

@@ -3,9 +3,10 @@
 
 use domain::plan::PlanVersion;
 use serde_json::{Value, json};
-use store::{ProjectListRow, TaskDetail};
+use store::{EngineLock, ProjectListRow, TaskDetail};
 
 use crate::exit::{Ended, Exit, Failure};
+use crate::follow_up::orch;
 use crate::output::{print, say};
 use crate::session::draw_plan;
 use crate::wire_up::{Place, Setup};
@@ -60,10 +61,15 @@ impl Show {
         }
         print(&format!("\n{}", report::summary(setup, &place, project, None).await?))?;
         self.outputs(&place, &tasks).await?;
+        if report::is_interrupted(project, EngineLock::is_held(&place.data_dir)) {
+            let next = orch(&format!("resume {}", project.id));
+            say(&format!("\n{} go on with: {next}", console::style("Next:").bold().for_stderr()));
+        }
         for checkpoint in place.store.list_checkpoints(Some(&project.id), None, true).await? {
             say(&format!(
-                "\nWaits for you: {}\n  orch resolve {} retry|skip|fail",
-                checkpoint.summary, checkpoint.id
+                "\nWaits for you: {}\n  {}   (or skip, fail)",
+                checkpoint.summary,
+                orch(&format!("resolve {} retry --guidance \"…\"", checkpoint.id))
             ));
         }
         Ok(Exit::Completed)

@@ -8,6 +8,7 @@ use server::{Passwords, normalize_email};
 use store::{NewUser, Role, User, UserError};
 
 use crate::exit::{Ended, Exit, Failure};
+use crate::follow_up::orch;
 use crate::output::say;
 use crate::system::RandomIds;
 use crate::wire_up::{Place, Setup, now};
@@ -99,7 +100,8 @@ async fn find(place: &Place, email: &str) -> Result<User, Failure> {
     let email = checked(email)?;
     let found = place.store.find_user_by_email(&email).await?;
     found.ok_or_else(|| {
-        Failure::error(format!("there is no account {email}")).hint("make one with: orch user add")
+        Failure::error(format!("there is no account {email}"))
+            .hint(format!("make one with: {}", orch("user add EMAIL")))
     })
 }
 

@@ -127,7 +127,7 @@ fn plans_that_are_none_end_with_a_sentence() {
         ("simulate: plan=array", "object"),
         ("simulate: plan=empty", "task"),
         ("simulate: plan=cycle", "form a cycle"),
-        ("simulate: plan=refuse", "stopped without a plan"),
+        ("simulate: plan=refuse", "the model refused to plan this"),
         ("simulate: plan=fail", "asked to fail"),
         ("simulate: tasks=600", "600"),
     ];

@@ -71,7 +71,7 @@ fn doctor_names_what_is_missing() {
         "does not answer",
         "per million tokens",
         "a day",
-        "would use: A simulated model",
+        "would use: simulated, because",
     ] {
         assert!(doctor.contains(part), "no {part:?} in:\n{doctor}");
     }

@@ -97,7 +97,7 @@ fn other_interrupted_projects_are_left_alone() {
     bench
         .orch(&["run", "--text", "Write a poem.", "--simulate"])
         .exits(0)
-        .says("is left alone; orch resume prj_");
+        .says("1 other project was interrupted earlier and left alone");
     let listed = bench.orch(&["list", "--json"]).exits(0).lines();
     let first = listed.last().unwrap();
     assert_eq!(first["state"], "executing");

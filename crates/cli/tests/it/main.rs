@@ -7,6 +7,7 @@ mod bad_input;
 mod commands;
 mod crash;
 mod matrix;
+mod newcomer;
 mod paid;
 mod people;
 mod run;

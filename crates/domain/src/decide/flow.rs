@@ -241,7 +241,10 @@ fn end_project(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
     let counts = tx.project(id)?.counts;
     let waiting = counts.of(TaskState::NeedsReview);
     if waiting > 0 {
-        let message = format!("{waiting} task(s) wait for a person; nothing else can go on");
+        let message = match waiting {
+            1 => "1 task waits for you; nothing else can go on".to_owned(),
+            waiting => format!("{waiting} tasks wait for you; nothing else can go on"),
+        };
         return tx.event(id, None, EventKind::ProjectWaiting, message, [("needs_review", json!(waiting))]);
     }
     let (failed, blocked) = (counts.of(TaskState::Failed), counts.of(TaskState::Blocked));
@@ -252,7 +255,7 @@ fn end_project(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
     }
     step_project(tx, id, ProjectEvent::Fail)?;
     tx.edit_project(id, |project| project.completed_at = Some(now))?;
-    let message = format!("{failed} task(s) failed and {blocked} cannot go on without them");
+    let message = ended_badly(failed, blocked);
     tx.event(
         id,
         None,
@@ -260,6 +263,17 @@ fn end_project(tx: &mut Tx<'_>, id: &ProjectId) -> Result<(), Stop> {
         message,
         [("failed", json!(failed)), ("blocked", json!(blocked))],
     )
+}
+
+/// What is said of a project that cannot be completed.
+fn ended_badly(failed: u32, blocked: u32) -> String {
+    let tasks = if failed == 1 { "1 task failed".to_owned() } else { format!("{failed} tasks failed") };
+    let them = if failed == 1 { "it" } else { "them" };
+    match blocked {
+        0 => tasks,
+        1 => format!("{tasks}; 1 that needs {them} cannot start"),
+        blocked => format!("{tasks}; {blocked} that need {them} cannot start"),
+    }
 }
 
 /// Moves a project along its table.

@@ -94,10 +94,13 @@ pub struct BillLine {
     pub is_answered: bool,
 }
 
+/// Looks at a request that arrives; an error is what the test failed for.
+pub type OnArrival = Box<dyn Fn(&Request) -> Result<(), String> + Send + Sync>;
+
 pub struct Provider {
     pub state: Mutex<ProviderState>,
     /// Checks that must hold when a request arrives; a sentence when not.
-    pub on_arrival: Box<dyn Fn(&Request) -> Result<(), String> + Send + Sync>,
+    pub on_arrival: OnArrival,
 }
 
 #[derive(Debug)]

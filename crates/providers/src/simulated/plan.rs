@@ -136,6 +136,11 @@ fn pretty(plan: &Value) -> String {
     serde_json::to_string_pretty(plan).unwrap_or_default()
 }
 
+/// A count with its noun.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// What plans of this request look like.
 struct Form {
     rigor: Rigor,
@@ -146,10 +151,10 @@ impl Form {
     /// The plan in the form that the rigor asks for.
     fn plan(&self, name: &str, requirements: &[Requirement], tasks: &[Planned]) -> Value {
         let summary = format!(
-            "Simulated plan for \"{name}\": {} tasks for {} requirements, made from their structure by a stand-in; \
+            "Simulated plan for \"{name}\": {} for {}, made from their structure by a stand-in; \
          no model was asked.",
-            tasks.len(),
-            requirements.len()
+            count(tasks.len(), "task"),
+            count(requirements.len(), "requirement")
         );
         if self.rigor == Rigor::L1 {
             return json!({"summary": summary, "tasks": tasks.iter().map(|task| self.task(task)).collect::<Vec<Value>>()});

@@ -96,7 +96,7 @@ pub(super) fn title(text: &str) -> String {
         Some(rest) if numbered.len() < line.len() => rest.trim_start(),
         _ => line,
     };
-    let plain: String = line.chars().filter(|c| !"*`_\"".contains(*c)).collect();
+    let plain = without_marks(line);
     let ends = [". ", "; ", ": ", " — ", " – ", " (", ", so ", ", which ", ", and ", "? ", "! "];
     let clause = &plain[..first_of(&plain, &ends, 1)];
     let remarks = [", with ", ", chosen ", " when ", " so that ", ", using ", ", but ", " which ", ", e.g. "];
@@ -106,6 +106,29 @@ pub(super) fn title(text: &str) -> String {
     let capital: String =
         letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default();
     if capital.is_empty() { "Untitled".to_owned() } else { shorten(&capital, TITLE_MAX_CHARS) }
+}
+
+/// A line without the marks of emphasis and quotation. An underscore inside a word or
+/// a quoted name belongs to it.
+fn without_marks(line: &str) -> String {
+    let mut out = String::new();
+    let mut is_quoted = false;
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '`' => is_quoted = !is_quoted,
+            '*' | '"' => {}
+            '_' => {
+                let is_after_letter = out.ends_with(char::is_alphanumeric);
+                let is_before_letter = rest.peek().is_some_and(|next| next.is_alphanumeric());
+                if is_quoted || (is_after_letter && is_before_letter) {
+                    out.push(c);
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// Where the first of these marks stands, after so many bytes; else the end.
@@ -292,6 +315,8 @@ mod tests {
                 "It exits with 2 and a message on stderr when two names are given.",
                 "It exits with 2 and a message on stderr",
             ),
+            ("Write tests in `test_hello.py`.", "Write tests in test_hello.py"),
+            ("_Keep_ the snake_case names", "Keep the snake_case names"),
             ("", "Untitled"),
             ("ß…", "SS…"),
         ];
