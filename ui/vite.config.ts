@@ -30,6 +30,7 @@ export default defineConfig(({ mode }) => ({
     target: 'es2023',
     // The strict content policy allows no data: scripts and few data: assets.
     assetsInlineLimit: 0,
+    manifest: true,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 600,
   },

@@ -8,7 +8,6 @@ import { createRoot } from 'react-dom/client';
 import { makeQueryClient } from './api/queryClient';
 import { applyTheme, followSystemTheme } from './lib/theme';
 import { makeRouter } from './router';
-import { HintProvider } from './ui/Hint';
 
 applyTheme();
 followSystemTheme();
@@ -21,9 +20,7 @@ if (!root) throw new Error('the page has no root');
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
-      <HintProvider>
-        <RouterProvider router={router} />
-      </HintProvider>
+      <RouterProvider router={router} />
     </QueryClientProvider>
   </StrictMode>,
 );

@@ -21,10 +21,10 @@ export interface Layout {
   columns: { wave: number; x: number; width: number; count: number }[];
 }
 
-export const NODE_WIDTH = 208;
-export const NODE_HEIGHT = 60;
-const GAP_X = 72;
-const GAP_Y = 16;
+export const NODE_WIDTH = 184;
+export const NODE_HEIGHT = 54;
+const GAP_X = 48;
+const GAP_Y = 14;
 /** A wave with more tasks than this is folded into several columns. */
 const ROWS_MAX = 24;
 const SWEEPS = 4;

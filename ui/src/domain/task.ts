@@ -42,7 +42,7 @@ export const WAIT_REASONS: Record<WaitReason, { label: string; meaning: string }
   money: { label: 'money', meaning: 'Calls in flight hold what is left of a limit.' },
   backoff: { label: 'its next try', meaning: 'A call failed; it is tried again at the time shown.' },
   service: { label: 'a service', meaning: 'A service it needs does not answer.' },
-  person: { label: 'you', meaning: 'A person has to do something first, such as configuring a provider.' },
+  person: { label: 'you', meaning: 'A person has to decide something, or to set something up.' },
 };
 
 export type TaskAction = 'retry' | 'cancel' | 'edit' | 'review';

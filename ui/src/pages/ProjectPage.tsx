@@ -62,11 +62,8 @@ export default function ProjectPage() {
             <ProjectActions project={project} plans={plans} />
           </div>
         </div>
-        <div className="mt-4 grid max-w-xl grid-cols-2 gap-x-8">
-          <Progress progress={progressOf(project.task_summary)} />
-          <MoneyMeter spent={project.spent_usd ?? summary?.total_cost_usd ?? 0} limit={limitOf(project)} />
-        </div>
-        <nav aria-label="Project" className="-mb-px mt-3 flex gap-1 overflow-x-auto">
+        <div className="mt-3 flex flex-wrap-reverse items-end justify-between gap-x-8 gap-y-2">
+        <nav aria-label="Project" className="-mb-px flex gap-1 overflow-x-auto">
           {TABS.map(([tab, label]) => (
             <Link
               key={tab}
@@ -78,6 +75,11 @@ export default function ProjectPage() {
             </Link>
           ))}
         </nav>
+          <div className="grid w-full max-w-md grid-cols-2 gap-x-8 pb-2.5">
+            <Progress progress={progressOf(project.task_summary)} />
+            <MoneyMeter spent={project.spent_usd ?? summary?.total_cost_usd ?? 0} limit={limitOf(project)} />
+          </div>
+        </div>
       </header>
       <Outlet />
     </div>

@@ -55,12 +55,10 @@ export default function RunPage() {
   if (tasks.length === 0) return <NoTasks projectId={id} />;
   const chosen = tasks.find((task) => task.id === selected);
   return (
-    <div className="mx-auto grid w-full max-w-[100rem] items-start gap-4 p-4 sm:p-6 xl:grid-cols-[minmax(0,1fr)_21rem]">
+    <div className="mx-auto grid w-full max-w-[100rem] items-start gap-4 p-4 sm:p-6 xl:grid-cols-[minmax(0,1fr)_20rem]">
       <div className="min-w-0 space-y-3">
         <div className="flex flex-wrap items-center gap-2">
-          <StateFilter counts={countStates(tasks)} chosen={state} onChoose={setState} />
-          <div className="ml-auto flex flex-wrap items-center gap-2">
-            <div ref={field} className="w-44">
+            <div ref={field} className="min-w-44 flex-1 sm:max-w-64">
               <TextField
                 label="Search tasks"
                 isLabelHidden
@@ -70,9 +68,11 @@ export default function RunPage() {
                 onChange={(event) => setSearch(event.target.value)}
               />
             </div>
-            <Choice label="View" isLabelHidden value={view} options={VIEWS} onChange={setView} />
-          </div>
+            <div className="ml-auto">
+              <Choice label="View" isLabelHidden value={view} options={VIEWS} onChange={setView} />
+            </div>
         </div>
+        <StateFilter counts={countStates(tasks)} chosen={state} onChoose={setState} />
         <div className="card overflow-hidden">
           {found.length === 0 ? (
             <EmptyState title="No task matches">Choose another state or clear the search.</EmptyState>

@@ -29,10 +29,10 @@ export const TONE_FILL: Record<Tone, string> = {
   neutral: 'bg-text-3',
   muted: 'bg-line-strong',
   info: 'bg-info',
-  progress: 'bg-progress',
-  good: 'bg-good',
-  warn: 'bg-warn',
-  bad: 'bg-bad',
+  progress: 'bg-progress-fill',
+  good: 'bg-good-fill',
+  warn: 'bg-warn-fill',
+  bad: 'bg-bad-fill',
 };
 
 interface BadgeProps {

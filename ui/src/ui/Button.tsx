@@ -82,7 +82,7 @@ interface IconButtonProps extends Omit<ButtonProps, 'children' | 'icon'> {
 /** A button that is only a picture; its name is the tooltip. */
 export function IconButton({ label, icon, kind = 'quiet', className, whyNot = null, ...rest }: IconButtonProps) {
   return (
-    <Hint text={whyNot ?? label}>
+    <Hint text={whyNot ?? label} isName={whyNot === null}>
       <button
         {...rest}
         type="button"

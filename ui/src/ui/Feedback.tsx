@@ -73,7 +73,7 @@ export function Meter({
   tone: 'info' | 'warn' | 'bad' | 'good';
   className?: string;
 }) {
-  const FILL = { info: 'bg-accent', warn: 'bg-warn', bad: 'bg-bad', good: 'bg-good' };
+  const FILL = { info: 'bg-accent', warn: 'bg-warn-fill', bad: 'bg-bad-fill', good: 'bg-good-fill' };
   const percent = Math.round(share * 100);
   return (
     <div

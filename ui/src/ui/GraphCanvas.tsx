@@ -56,7 +56,7 @@ const Box = memo(function Box({ data: { node, isMuted, isSelected } }: NodeProps
     <div
       style={{ width: NODE_WIDTH, height: NODE_HEIGHT }}
       className={classes(
-        'flex flex-col justify-center rounded-lg border bg-surface px-3 text-left shadow-card transition-opacity',
+        'flex flex-col justify-center rounded-lg border bg-surface px-2.5 text-left shadow-card transition-opacity',
         BORDERS[node.tone],
         isSelected && 'outline-2 outline-offset-1 outline-accent',
         isMuted && 'opacity-35',
@@ -85,6 +85,18 @@ const MAP_FILL: Record<Tone, string> = {
   bad: 'var(--bad)',
 };
 
+/** Wider than this it is not readable as a whole at once. */
+const WHOLE_MAX_PX = 1700;
+const FOCUS_MAX = 12;
+
+/** Where to look first in a large graph: at what moves or needs somebody, else at the start. */
+function focusOf(nodes: readonly CanvasNode[], width: number): { id: string }[] | null {
+  if (width <= WHOLE_MAX_PX) return null;
+  const active = nodes.filter((node) => node.tone === 'progress' || node.tone === 'warn' || node.tone === 'neutral');
+  const first = active.length > 0 ? active : nodes.filter((node) => node.wave < 2);
+  return first.slice(0, FOCUS_MAX).map(({ id }) => ({ id }));
+}
+
 /** The shape of the graph as text: places depend on it and on nothing else. */
 function shapeOf(nodes: readonly GraphNode[]): string {
   return nodes.map((node) => `${node.id}:${node.wave}:${node.depends_on.join()}`).join(';');
@@ -97,6 +109,7 @@ export default function GraphCanvas({ nodes, selected, onSelect, onOpen, marked 
   // eslint-disable-next-line react-hooks/exhaustive-deps
   const placed = useMemo(() => ({ ...layout(nodes), edges: directEdges(nodes) }), [shape]);
 
+  const focus = focusOf(nodes, placed.width);
   const boxes = nodes.map((node): BoxNode => {
     const isSelected = node.id === selected;
     return {
@@ -138,7 +151,7 @@ export default function GraphCanvas({ nodes, selected, onSelect, onOpen, marked 
       edgesFocusable={false}
       elementsSelectable
       fitView
-      fitViewOptions={{ padding: 0.12, maxZoom: 1, minZoom: nodes.length > 60 ? 0.35 : 0.1 }}
+      fitViewOptions={{ padding: 0.06, maxZoom: 1, minZoom: 0.5, ...(focus && { nodes: focus }) }}
       minZoom={0.05}
       maxZoom={1.5}
       onNodeClick={(_, node) => onSelect(node.id)}

@@ -23,9 +23,9 @@ export function Progress({ progress }: { progress: Shares }) {
         aria-label={`${completed} of ${total} tasks completed, ${running} running, ${failed} failed`}
         className="mt-1 flex h-1.5 overflow-hidden rounded-full bg-hover"
       >
-        <div className="bg-good transition-[width]" style={share(completed)} />
-        <div className="bg-progress transition-[width]" style={share(running)} />
-        <div className="bg-bad transition-[width]" style={share(failed)} />
+        <div className="bg-good-fill transition-[width]" style={share(completed)} />
+        <div className="bg-progress-fill transition-[width]" style={share(running)} />
+        <div className="bg-bad-fill transition-[width]" style={share(failed)} />
       </div>
     </div>
   );

@@ -3,7 +3,7 @@ import { Hourglass } from 'lucide-react';
 
 import type { Waiting } from '@/api/types';
 import { WAIT_REASONS } from '@/domain/task';
-import { duration } from '@/domain/time';
+import { roughly } from '@/domain/time';
 import { useNow } from '@/lib/useNow';
 
 export function WaitText({ wait }: { wait: Waiting }) {
@@ -16,7 +16,7 @@ export function WaitText({ wait }: { wait: Waiting }) {
       <span>
         waits for {reason.label}
         <span className="text-text-3">
-          {left !== null && left > 0 ? `, ${duration(left)} left` : `, ${duration(Math.max(0, now - wait.since))}`}
+          {left !== null && left > 0 ? `, ${roughly(left)} left` : `, ${roughly(now - wait.since)}`}
         </span>
       </span>
     </span>

@@ -10,7 +10,6 @@ import {
   Inbox,
   LogOut,
   Menu as MenuIcon,
-  Monitor,
   Moon,
   Plus,
   Search,
@@ -24,14 +23,12 @@ import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { meQuery } from '@/api/queries';
 import { session } from '@/api/session';
 import type { User } from '@/api/types';
-import { classes } from '@/lib/classes';
 import { setTheme, useTheme } from '@/lib/theme';
 import { useHotkeys } from '@/lib/useHotkeys';
 import { paths } from '@/paths';
 import { IconButton } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Logo } from '@/ui/Logo';
-import { Menu } from '@/ui/Menu';
 import { Toaster } from '@/ui/Toaster';
 
 import { useWaitingCount } from './useWaitingCount';
@@ -193,42 +190,31 @@ function Places({ me, waiting }: { me: User; waiting: number }) {
   );
 }
 
-const THEMES = [
-  { value: 'light', label: 'Light', icon: Sun },
-  { value: 'dark', label: 'Dark', icon: Moon },
-  { value: 'system', label: 'Like the system', icon: Monitor },
-] as const;
-
 function Account({ me }: { me: User }) {
   const client = useQueryClient();
+  const { shown } = useTheme();
+  const isDark = shown === 'dark';
   const signOut = () => {
     session.clear();
     client.clear();
   };
   return (
-    <div className="mt-3 flex items-center gap-2 border-t border-line pt-3">
-      <Menu
-        trigger={
-          <button
-            type="button"
-            className="flex h-9 min-w-0 flex-1 items-center gap-2 rounded-md px-1.5 text-left hover:bg-hover"
-            aria-label={`Account of ${me.display_name}`}
-          >
-            <span aria-hidden className="grid size-6 shrink-0 place-items-center rounded-full bg-accent-soft text-xs font-semibold text-accent-text">
-              {(me.display_name[0] ?? '?').toUpperCase()}
-            </span>
-            <span className={classes('min-w-0 flex-1 truncate text-sm')}>{me.display_name}</span>
-          </button>
-        }
-        entries={[
-          ...THEMES.map(({ value, label, icon: Icon }) => ({
-            label,
-            icon: <Icon aria-hidden className="size-4" />,
-            onSelect: () => setTheme(value),
-          })),
-          { label: 'Sign out', icon: <LogOut aria-hidden className="size-4" />, onSelect: signOut },
-        ]}
+    <div className="mt-3 flex items-center gap-0.5 border-t border-line pt-3">
+      <Link to={paths.settings()} className="flex h-8 min-w-0 flex-1 items-center gap-2 rounded-md px-1.5 hover:bg-hover">
+        <span
+          aria-hidden
+          className="grid size-6 shrink-0 place-items-center rounded-full bg-accent-soft text-xs font-semibold text-accent-text"
+        >
+          {(me.display_name[0] ?? '?').toUpperCase()}
+        </span>
+        <span className="min-w-0 flex-1 truncate text-sm">{me.display_name}</span>
+      </Link>
+      <IconButton
+        label={isDark ? 'Light theme' : 'Dark theme'}
+        icon={isDark ? <Sun aria-hidden className="size-4" /> : <Moon aria-hidden className="size-4" />}
+        onClick={() => setTheme(isDark ? 'light' : 'dark')}
       />
+      <IconButton label="Sign out" icon={<LogOut aria-hidden className="size-4" />} onClick={signOut} />
     </div>
   );
 }

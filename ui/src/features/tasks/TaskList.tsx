@@ -91,11 +91,11 @@ function TaskRow({ task }: { task: Task }) {
         {task.title}
       </Link>
       {wait && (
-        <span className="min-w-0 truncate text-xs">
+        <span className="max-w-[45%] min-w-0 truncate text-xs">
           <WaitText wait={wait} />
         </span>
       )}
-      <span className="hidden w-16 shrink-0 md:block">
+      <span className="hidden w-16 shrink-0 2xl:block">
         <TierBadge tier={task.model_tier} />
       </span>
       <span className="ml-auto w-20 shrink-0 text-right text-text-3 tabular-nums sm:ml-0">

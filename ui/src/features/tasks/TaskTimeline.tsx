@@ -15,7 +15,7 @@ import { TONE_FILL } from '@/ui/Badge';
 import { TaskIcon } from '@/ui/StateBadge';
 
 const ROW_PX = 30;
-const TICKS_MAX = 8;
+const TICKS_MAX = 5;
 
 export function TaskTimeline({ tasks }: { tasks: readonly Task[] }) {
   const isMoving = tasks.some((task) => task.status === 'running');
@@ -34,9 +34,9 @@ export function TaskTimeline({ tasks }: { tasks: readonly Task[] }) {
   const ticks = Array.from({ length: Math.floor(span / step) + 1 }, (_, index) => index * step);
   return (
     <div ref={scroller} tabIndex={0} role="region" aria-label="Timeline of the tasks" className="h-[36rem] max-h-[72dvh] overflow-auto">
-      <div className="min-w-[44rem]">
+      <div className="min-w-[36rem]">
         <div className="sticky top-0 z-10 flex h-7 border-b border-line bg-sunken text-xs text-text-3">
-          <span className="w-56 shrink-0 border-r border-line px-4 leading-7">Task</span>
+          <span className="w-48 shrink-0 border-r border-line px-4 leading-7">Task</span>
           <div className="relative mr-8 flex-1" title={`From ${clockTime(chart.from)} to ${clockTime(chart.to)}`}>
             {ticks.map((tick) => (
               <span key={tick} className="absolute pl-1 leading-7 tabular-nums" style={{ left: at(chart.from + tick) }}>
@@ -62,7 +62,7 @@ export function TaskTimeline({ tasks }: { tasks: readonly Task[] }) {
               >
                 <Link
                   to={paths.task(row.task.project_id, row.task.id)}
-                  className="flex h-full w-56 shrink-0 items-center gap-2 border-r border-line px-4 text-sm hover:bg-hover focus-visible:outline-offset-[-2px]"
+                  className="flex h-full w-48 shrink-0 items-center gap-2 border-r border-line px-4 text-sm hover:bg-hover focus-visible:outline-offset-[-2px]"
                 >
                   <TaskIcon state={row.task.status} className="size-3.5" />
                   <span className="truncate">{row.task.title}</span>
@@ -118,13 +118,13 @@ export function TimelineLegend() {
   return (
     <p className="flex flex-wrap items-center gap-x-4 gap-y-1 border-t border-line px-4 py-2 text-xs text-text-3">
       <span className="flex items-center gap-1.5">
-        <span aria-hidden className="h-2.5 w-5 rounded-sm bg-good/75" /> ran
+        <span aria-hidden className="h-2.5 w-5 rounded-sm bg-good-fill/75" /> ran
       </span>
       <span className="flex items-center gap-1.5">
         <span aria-hidden className="hatched h-2.5 w-5 rounded-sm border border-line-strong" /> waits
       </span>
       <span className="flex items-center gap-1.5">
-        <span aria-hidden className="h-2.5 w-5 rounded-sm bg-good outline-2 outline-offset-1 outline-accent" /> critical path
+        <span aria-hidden className="h-2.5 w-5 rounded-sm bg-good-fill outline-2 outline-offset-1 outline-accent" /> critical path
       </span>
       <span>Bands are waves.</span>
     </p>
