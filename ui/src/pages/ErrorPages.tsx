@@ -20,7 +20,7 @@ export function NotFoundPage() {
   return (
     <div className="grid min-h-[70dvh] place-items-center">
       <title>Not found · Orchestration Engine</title>
-      <EmptyState title="There is no such page" icon={<Compass aria-hidden className="size-5" />} action={<Home />}>
+      <EmptyState isHeading title="There is no such page" icon={<Compass aria-hidden className="size-5" />} action={<Home />}>
         The address may be old or mistyped. What you look for may have been deleted.
       </EmptyState>
     </div>
@@ -30,7 +30,7 @@ export function NotFoundPage() {
 export function NotAllowed() {
   return (
     <div className="grid min-h-[70dvh] place-items-center">
-      <EmptyState title="This is not for you to see" icon={<Lock aria-hidden className="size-5" />} action={<Home />}>
+      <EmptyState isHeading title="This is not for you to see" icon={<Lock aria-hidden className="size-5" />} action={<Home />}>
         Only administrators, or the owner of the project, can open this page. An administrator can change your role.
       </EmptyState>
     </div>
@@ -46,6 +46,7 @@ export function ErrorPage({ error }: { error: unknown }) {
     return (
       <div className="grid min-h-[70dvh] place-items-center">
         <EmptyState
+        isHeading
           title="You are signed out"
           icon={<Lock aria-hidden className="size-5" />}
           action={
@@ -69,6 +70,7 @@ export function ErrorPage({ error }: { error: unknown }) {
   return (
     <div role="alert" className="grid min-h-[70dvh] place-items-center">
       <EmptyState
+        isHeading
         title={isUnreachable ? 'The server does not answer' : 'This page failed'}
         icon={isUnreachable ? <Unplug aria-hidden className="size-5" /> : <TriangleAlert aria-hidden className="size-5" />}
         action={

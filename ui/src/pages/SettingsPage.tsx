@@ -108,7 +108,7 @@ function ApiKeys() {
     { name: 'Made', className: 'whitespace-nowrap', cell: (key) => <span title={fullTime(key.created_at)}><Time at={key.created_at} /></span> },
     { name: 'Last used', className: 'whitespace-nowrap', cell: (key) => (key.last_used_at === null ? 'never' : <Time at={key.last_used_at} />) },
     {
-      name: '',
+      name: 'Change',
       isNumber: true,
       cell: (key) =>
         key.is_active ? (

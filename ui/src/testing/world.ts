@@ -268,10 +268,6 @@ export class World {
 
   private settle(project: Project): void {
     const tasks = this.tasksOf(project.id);
-    const isDead = (task: Task): boolean =>
-      task.status === 'needs_review' ||
-      task.status === 'failed' ||
-      (task.status === 'blocked' && task.depends_on.some((id) => isDead(this.tasks.get(id) ?? makeTask({ id }))));
     if (tasks.length === 0 || !tasks.every((task) => isTaskOver(task.status))) return;
     const failed = tasks.some((task) => task.status === 'failed');
     this.setProject(project.id, { status: failed ? 'failed' : 'completed', completed_at: now() });

@@ -58,7 +58,8 @@ export function Button({
     if (isOff) event.preventDefault();
     else onClick?.(event);
   };
-  const button = (
+  return (
+    <Hint text={whyNot}>
     <button
       {...rest}
       type={type}
@@ -70,8 +71,8 @@ export function Button({
       {isBusy ? <LoaderCircle aria-hidden className="size-4 animate-spin" /> : icon}
       {children}
     </button>
+    </Hint>
   );
-  return whyNot === null ? button : <Hint text={whyNot}>{button}</Hint>;
 }
 
 interface IconButtonProps extends Omit<ButtonProps, 'children' | 'icon'> {

@@ -9,16 +9,19 @@ interface EmptyStateProps {
   children: ReactNode;
   icon?: ReactNode;
   action?: ReactNode;
+  /** The page's own heading, where there is no other. */
+  isHeading?: boolean;
 }
 
 /** Says what would be here and how it gets here. */
-export function EmptyState({ title, children, icon, action }: EmptyStateProps) {
+export function EmptyState({ title, children, icon, action, isHeading = false }: EmptyStateProps) {
+  const Title = isHeading ? 'h1' : 'p';
   return (
     <div className="flex flex-col items-center px-6 py-12 text-center">
       {icon !== undefined && (
         <div className="mb-3 grid size-11 place-items-center rounded-full bg-sunken text-text-3">{icon}</div>
       )}
-      <p className="font-semibold">{title}</p>
+      <Title className="font-semibold">{title}</Title>
       <div className="mt-1 max-w-md text-sm text-text-2">{children}</div>
       {action !== undefined && <div className="mt-4">{action}</div>}
     </div>

@@ -10,8 +10,11 @@ interface Described {
   'aria-describedby'?: string;
 }
 
-/** `isName`: the text is the control's name already, so it is not read out twice. */
-export function Hint({ text, isName = false, children }: { text: string; isName?: boolean; children: ReactElement<Described> }) {
+/**
+ * Without text it is only a frame, so that a control keeps its place, and the focus, when
+ * a reason comes or goes. `isName`: the text is the control's name already, so it is not read out twice.
+ */
+export function Hint({ text, isName = false, children }: { text: string | null; isName?: boolean; children: ReactElement<Described> }) {
   const id = useId();
   const bubble = useRef<HTMLSpanElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -20,6 +23,7 @@ export function Hint({ text, isName = false, children }: { text: string; isName?
     clearTimeout(timer.current);
     timer.current = setTimeout(() => {
       const element = bubble.current;
+      // jsdom has no popovers.
       if (!element?.isConnected || !('showPopover' in element)) return;
       element.showPopover();
       place(element, anchor.firstElementChild ?? anchor);
@@ -38,7 +42,8 @@ export function Hint({ text, isName = false, children }: { text: string; isName?
       onBlur={hide}
       onKeyDown={(event) => event.key === 'Escape' && hide()}
     >
-      {isName ? children : cloneElement(children, { 'aria-describedby': id })}
+      {isName || text === null ? children : cloneElement(children, { 'aria-describedby': id })}
+      {text !== null && (
       <span
         ref={bubble}
         id={id}
@@ -48,6 +53,7 @@ export function Hint({ text, isName = false, children }: { text: string; isName?
       >
         {text}
       </span>
+      )}
     </span>
   );
 }

@@ -22,7 +22,7 @@ export function Table<T>({ caption, columns, rows, rowKey, empty }: TableProps<T
   if (rows.length === 0 && empty !== undefined) return <div className="px-4 py-6 text-sm text-text-2">{empty}</div>;
   return (
     // A scrolling region has to be reachable by keyboard.
-    <div className="overflow-x-auto" role="region" aria-label={caption} tabIndex={0}>
+    <div className="overflow-x-auto" role="region" aria-label={`${caption}, table`} tabIndex={0}>
       <table className="w-full border-collapse text-sm">
         <caption className="sr-only">{caption}</caption>
         <thead>
