@@ -41,9 +41,17 @@ test('the graph of 1,000 tasks is drawn at once and stays smooth', async ({ page
   await page.getByRole('link', { name: 'Execution' }).click();
   await page.locator('.react-flow__node').first().waitFor();
   const drawnMs = Date.now() - begun;
+  await page.waitForTimeout(1_500);
+  const longest = () =>
+    page.evaluate(() => {
+      const { longTasks } = window as unknown as { longTasks: number[] };
+      return Math.round(Math.max(0, ...longTasks.splice(0)));
+    });
+  const drawing = await longest();
   await page.getByRole('button', { name: 'Resume' }).click();
   await page.waitForTimeout(8_000);
-  const longest = await page.evaluate(() => Math.max(0, ...(window as unknown as { longTasks: number[] }).longTasks));
-  console.log(`graph of 1,000 tasks drawn in ${drawnMs} ms; longest task ${Math.round(longest)} ms`);
+  console.log(
+    `graph of 1,000 tasks drawn in ${drawnMs} ms, longest task ${drawing} ms; while it runs, longest task ${await longest()} ms`,
+  );
   expect(drawnMs).toBeLessThan(5_000);
 });

@@ -21,9 +21,9 @@ export interface Layout {
   columns: { wave: number; x: number; width: number; count: number }[];
 }
 
-export const NODE_WIDTH = 184;
-export const NODE_HEIGHT = 54;
-const GAP_X = 48;
+export const NODE_WIDTH = 160;
+export const NODE_HEIGHT = 66;
+const GAP_X = 40;
 const GAP_Y = 14;
 /** A wave with more tasks than this is folded into several columns. */
 const ROWS_MAX = 24;

@@ -156,13 +156,13 @@ function PlanReview({ project, plan, plans, onVersion }: ReviewProps) {
       {plan.requirements_changed && (
         <Note tone="warn">The requirements were changed after this plan was made. Plan again to include the change.</Note>
       )}
-      <div className="grid items-start gap-4 xl:grid-cols-[23rem_minmax(0,1fr)]">
+      <div className="grid items-start gap-4 xl:grid-cols-[20rem_minmax(0,1fr)]">
         <Card
           title="Requirements"
           aside={<span className={gaps > 0 ? 'text-sm text-warn' : 'text-sm text-text-3'}>{gaps > 0 ? plural(gaps, 'gap') : 'all served'}</span>}
           isFlush
         >
-          <div className="max-h-[34rem] overflow-y-auto" tabIndex={0} role="region" aria-label="Requirements and coverage">
+          <div className="max-h-[30rem] overflow-y-auto" tabIndex={0} role="region" aria-label="Requirements and coverage">
             <Requirements served={served} chosen={chosen} onChoose={setChosen} />
           </div>
         </Card>
@@ -184,7 +184,7 @@ function PlanReview({ project, plan, plans, onVersion }: ReviewProps) {
           isFlush
         >
           {view === 'graph' ? (
-            <div className="h-[34rem] max-h-[70dvh]">
+            <div className="h-[30rem] max-h-[70dvh]">
               <PlanGraph items={items} marked={marked} selected={selected} onSelect={setSelected} />
             </div>
           ) : (

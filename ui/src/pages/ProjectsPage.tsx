@@ -23,7 +23,7 @@ const VIEWS = [
 export default function ProjectsPage() {
   const query = useSuspenseInfiniteQuery(projectsQuery());
   const spending = useQuery(usageByProjectQuery()).data ?? [];
-  const [view, setView] = useStored('orch_projects_view', ['table', 'cards'], 'table');
+  const [view, setView] = useStored('orch_projects_view', ['table', 'cards'], window.innerWidth < 640 ? 'cards' : 'table');
   const [search, setSearch] = useState('');
   const [state, setState] = useState<ProjectState | ''>('');
   const wanted = useDeferredValue(search);

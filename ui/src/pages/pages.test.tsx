@@ -37,7 +37,7 @@ describe('pages', () => {
     showApp('/');
     expect(await screen.findByRole('link', { name: 'Hello, world' })).toBeInTheDocument();
     await user.type(screen.getByLabelText('Search projects'), 'tablets');
-    expect(await screen.findByRole('link', { name: /Which database/ })).toBeInTheDocument();
+    expect(await screen.findByRole('link', { name: 'Which database for a field application?' })).toBeInTheDocument();
     expect(screen.queryByRole('link', { name: 'Hello, world' })).not.toBeInTheDocument();
   });
 

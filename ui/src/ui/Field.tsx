@@ -124,7 +124,7 @@ export function Choice<T extends string>({ label, value, options, onChange, isLa
             className={classes(
               'flex cursor-pointer items-center gap-1.5 rounded px-2.5 text-sm font-medium has-focus-visible:outline-2 has-focus-visible:outline-accent',
               size === 'sm' ? 'h-6' : 'h-7',
-              option.value === value ? 'bg-surface text-text shadow-card' : 'text-text-2 hover:text-text',
+              option.value === value ? 'bg-surface text-text shadow-card dark:bg-hover' : 'text-text-2 hover:text-text',
             )}
           >
             <input

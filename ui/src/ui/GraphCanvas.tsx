@@ -16,7 +16,7 @@ import {
 } from '@xyflow/react';
 import { memo, type ReactNode, useMemo } from 'react';
 
-import { directEdges, type GraphNode, layout, NODE_HEIGHT, NODE_WIDTH } from '@/domain/graph';
+import { directEdges, type GraphNode, type Layout, layout, NODE_HEIGHT, NODE_WIDTH } from '@/domain/graph';
 import type { Tone } from '@/domain/task';
 import { classes } from '@/lib/classes';
 import { useTheme } from '@/lib/theme';
@@ -63,11 +63,11 @@ const Box = memo(function Box({ data: { node, isMuted, isSelected } }: NodeProps
       )}
     >
       <Handle type="target" position={Position.Left} isConnectable={false} className="!size-px !min-w-0 !border-0 !opacity-0" />
-      <p className="flex items-center gap-1.5">
-        {node.icon}
-        <span className="truncate text-sm font-medium">{node.title}</span>
+      <p className="flex items-start gap-1.5">
+        <span className="mt-px">{node.icon}</span>
+        <span className="line-clamp-2 text-sm leading-tight font-medium">{node.title}</span>
       </p>
-      <p className="truncate text-xs text-text-3">{node.note}</p>
+      <p className="mt-0.5 truncate text-xs text-text-3">{node.note}</p>
       <Handle type="source" position={Position.Right} isConnectable={false} className="!size-px !min-w-0 !border-0 !opacity-0" />
     </div>
   );
@@ -97,33 +97,31 @@ function focusOf(nodes: readonly CanvasNode[], width: number): { id: string }[] 
   return first.slice(0, FOCUS_MAX).map(({ id }) => ({ id }));
 }
 
-/** The shape of the graph as text: places depend on it and on nothing else. */
-function shapeOf(nodes: readonly GraphNode[]): string {
-  return nodes.map((node) => `${node.id}:${node.wave}:${node.depends_on.join()}`).join(';');
+interface Placed extends Layout {
+  edges: [string, string][];
+  boxes: WeakMap<CanvasNode, BoxNode>;
 }
 
-export default function GraphCanvas({ nodes, selected, onSelect, onOpen, marked = null, label }: GraphCanvasProps) {
-  const { shown } = useTheme();
-  const shape = shapeOf(nodes);
-  // States change often and shapes rarely: the layout is kept while the shape is.
-  // eslint-disable-next-line react-hooks/exhaustive-deps
-  const placed = useMemo(() => ({ ...layout(nodes), edges: directEdges(nodes) }), [shape]);
+/** The same object as before tells the canvas that nothing changed. */
+function boxOf(node: CanvasNode, { places, boxes }: Placed, isSelected: boolean, isMuted: boolean): BoxNode {
+  const known = boxes.get(node);
+  if (known && known.data.isSelected === isSelected && known.data.isMuted === isMuted) return known;
+  const box: BoxNode = {
+    id: node.id,
+    type: 'box',
+    position: places.get(node.id) ?? { x: 0, y: 0 },
+    width: NODE_WIDTH,
+    height: NODE_HEIGHT,
+    selected: isSelected,
+    ariaLabel: `${node.title}, ${node.note}`,
+    data: { node, isSelected, isMuted },
+  };
+  boxes.set(node, box);
+  return box;
+}
 
-  const focus = focusOf(nodes, placed.width);
-  const boxes = nodes.map((node): BoxNode => {
-    const isSelected = node.id === selected;
-    return {
-      id: node.id,
-      type: 'box',
-      position: placed.places.get(node.id) ?? { x: 0, y: 0 },
-      width: NODE_WIDTH,
-      height: NODE_HEIGHT,
-      selected: isSelected,
-      ariaLabel: `${node.title}, ${node.note}`,
-      data: { node, isSelected, isMuted: marked !== null && !marked.has(node.id) && !isSelected },
-    };
-  });
-  const edges = placed.edges.map(([source, target]): Edge => {
+function edgesOf(pairs: readonly [string, string][], selected: string | null): Edge[] {
+  return pairs.map(([source, target]) => {
     const isNear = source === selected || target === selected;
     return {
       id: `${source}>${target}`,
@@ -137,6 +135,26 @@ export default function GraphCanvas({ nodes, selected, onSelect, onOpen, marked 
       },
     };
   });
+}
+
+/** The shape of the graph as text: places depend on it and on nothing else. */
+function shapeOf(nodes: readonly GraphNode[]): string {
+  return nodes.map((node) => `${node.id}:${node.wave}:${node.depends_on.join()}`).join(';');
+}
+
+export default function GraphCanvas({ nodes, selected, onSelect, onOpen, marked = null, label }: GraphCanvasProps) {
+  const { shown } = useTheme();
+  const shape = shapeOf(nodes);
+  // States change often and shapes rarely: the layout is kept while the shape is.
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const placed = useMemo((): Placed => ({ ...layout(nodes), edges: directEdges(nodes), boxes: new WeakMap() }), [shape]);
+
+  const focus = focusOf(nodes, placed.width);
+  const boxes = nodes.map((node) => {
+    const isSelected = node.id === selected;
+    return boxOf(node, placed, isSelected, marked !== null && !marked.has(node.id) && !isSelected);
+  });
+  const edges = useMemo(() => edgesOf(placed.edges, selected), [placed, selected]);
   return (
     <ReactFlow
       aria-label={label}

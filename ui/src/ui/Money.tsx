@@ -9,7 +9,7 @@ export function MoneyMeter({ spent, limit, label = 'Spent' }: { spent: number; l
     <div className="min-w-0">
       <p className="flex justify-between gap-3 text-sm whitespace-nowrap tabular-nums">
         <span className="font-medium">{money(spent)}</span>
-        <span className="text-text-3">{limit === null ? 'no own limit' : `of ${money(limit)}`}</span>
+        <span className="min-w-0 truncate text-text-3">{limit === null ? 'no limit' : `of ${money(limit)}`}</span>
       </p>
       {share !== null && <Meter label={`${label} of the limit`} share={share} tone={meterTone(share)} className="mt-1" />}
     </div>

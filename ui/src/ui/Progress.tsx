@@ -13,7 +13,7 @@ export function Progress({ progress }: { progress: Shares }) {
           <span className="font-medium">{count(completed)}</span>
           <span className="text-text-3"> of {count(total)}</span>
         </span>
-        <span className="text-text-3">
+        <span className="min-w-0 truncate text-text-3">
           {failed > 0 && <span className="text-bad">{count(failed)} failed </span>}
           {running > 0 && `${count(running)} running`}
         </span>

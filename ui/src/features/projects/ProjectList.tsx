@@ -106,5 +106,10 @@ export function ProjectCards({ projects, spentById }: ListProps) {
 }
 
 function firstWords(requirements: string): string {
-  return requirements.replace(/^#.*$/gm, '').replace(/[`*_>#-]+/g, '').trim().slice(0, 220);
+  return requirements
+    .replace(/^#.*$/gm, '')
+    .replace(/^\s*[-*+] /gm, '')
+    .replace(/[`*_]+/g, '')
+    .trim()
+    .slice(0, 220);
 }

@@ -7,6 +7,7 @@ import type { Task } from '@/api/types';
 import { money, plural } from '@/domain/money';
 import { waitingOf } from '@/domain/task';
 import { duration } from '@/domain/time';
+import { classes } from '@/lib/classes';
 import { useNow } from '@/lib/useNow';
 import { paths } from '@/paths';
 import { TaskBadge } from '@/ui/StateBadge';
@@ -91,14 +92,14 @@ function TaskRow({ task }: { task: Task }) {
         {task.title}
       </Link>
       {wait && (
-        <span className="max-w-[45%] min-w-0 truncate text-xs">
+        <span className="max-w-[60%] min-w-0 sm:max-w-[45%] truncate text-xs">
           <WaitText wait={wait} />
         </span>
       )}
       <span className="hidden w-16 shrink-0 2xl:block">
         <TierBadge tier={task.model_tier} />
       </span>
-      <span className="ml-auto w-20 shrink-0 text-right text-text-3 tabular-nums sm:ml-0">
+      <span className={classes('ml-auto w-20 shrink-0 text-right text-text-3 tabular-nums sm:ml-0', wait && 'hidden sm:block')}>
         <Took task={task} />
       </span>
       <span className="hidden w-16 shrink-0 text-right tabular-nums sm:block">{task.cost_usd > 0 ? money(task.cost_usd) : '–'}</span>
