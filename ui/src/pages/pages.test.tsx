@@ -58,7 +58,7 @@ describe('pages', () => {
     const user = userEvent.setup();
     showApp('/project/prj_handbook');
     await user.click(await screen.findByRole('button', { name: 'Approve version 2' }));
-    const dialog = screen.getByRole('dialog');
+    const dialog = await screen.findByRole('dialog');
     expect(within(dialog).getByText('9 tasks in 5 waves')).toBeInTheDocument();
     expect(within(dialog).getByText('8 of 9 served')).toBeInTheDocument();
     expect(within(dialog).getByText(/No task serves R6/)).toBeInTheDocument();

@@ -38,3 +38,10 @@ window.matchMedia = (media) =>
 // Virtual lists ask how tall they are; in jsdom nothing has a height.
 Object.defineProperty(HTMLElement.prototype, 'offsetHeight', { configurable: true, value: 600 });
 Object.defineProperty(HTMLElement.prototype, 'offsetWidth', { configurable: true, value: 900 });
+// Enough for the graph's canvas to be there; it has no size in jsdom.
+window.ResizeObserver = class implements ResizeObserver {
+  observe = () => undefined;
+  unobserve = () => undefined;
+  disconnect = () => undefined;
+};
+Object.assign(window, { DOMMatrixReadOnly: class { m22 = 1; } });
