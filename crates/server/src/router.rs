@@ -106,6 +106,7 @@ fn accounts(table: Table) -> Table {
     table
         .open(M::GET, "/api/health", Limit::None, health::health)
         .open(M::GET, "/api/ready", Limit::None, health::ready)
+        .open(M::GET, "/api/auth/setup", Limit::Usual, auth::setup)
         .open(M::POST, "/api/auth/register", Limit::Auth, auth::register)
         .open(M::POST, "/api/auth/login", Limit::Auth, auth::login)
         .open(M::POST, "/api/auth/refresh", Limit::Auth, auth::refresh)

@@ -8,5 +8,6 @@ mod app;
 mod edges;
 mod life;
 mod ownership;
+mod pages;
 mod streams;
 mod validation;

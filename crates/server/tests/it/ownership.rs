@@ -16,6 +16,7 @@ struct Row(&'static str, &'static str, [u16; 5]);
 const ROWS: &[Row] = &[
     Row("GET", "/api/health", [200, 200, 200, 200, 200]),
     Row("GET", "/api/ready", [200, 200, 200, 200, 200]),
+    Row("GET", "/api/auth/setup", [200, 200, 200, 200, 200]),
     Row("POST", "/api/auth/register", [422, 422, 422, 422, 422]),
     Row("POST", "/api/auth/login", [422, 422, 422, 422, 422]),
     Row("POST", "/api/auth/refresh", [422, 422, 422, 422, 422]),
