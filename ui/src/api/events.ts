@@ -38,7 +38,7 @@ const REFETCH_AFTER_MS: Record<Stale, number> = {
 };
 
 const IDLE: StreamState = { connection: 'idle', retryAt: null, events: [], texts: {} };
-const LIVE_TEXT = new Set(['task_text', 'plan_text', 'live_text']);
+const LIVE_TEXT = new Set(['task_text', 'plan_text']);
 
 export class ProjectStream {
   private state: StreamState = IDLE;
@@ -115,7 +115,7 @@ export class ProjectStream {
     let isOver = false;
     try {
       const { token } = await api.post<{ token: string }>(`/events/${this.projectId}/token`);
-      const response = await fetch(`/api/events/${this.projectId}?token=${encodeURIComponent(token)}`, {
+      const response = await fetch(`/api/events/${this.projectId}?live=1&token=${encodeURIComponent(token)}`, {
         headers: { Accept: 'text/event-stream', 'Last-Event-ID': String(this.lastSeq) },
         signal: request.signal,
       });
