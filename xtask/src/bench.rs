@@ -28,7 +28,7 @@ pub struct Options {
 /// # Errors
 /// The benchmark does not build or fails.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    if options.cases.len() % 3 != 0 {
+    if !options.cases.len().is_multiple_of(3) {
         bail!("cases come in threes: a shape, a number of tasks, and http or local");
     }
     say("building with optimisation; the first time takes some minutes …");

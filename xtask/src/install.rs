@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::process::{answers, cargo, command, root, say, succeed, tools};
 use crate::test::Outcome;
@@ -31,27 +31,28 @@ pub fn system_packages() -> Outcome {
     if missing.is_empty() {
         return Outcome::Passed("nothing to install".to_owned());
     }
-    let line = format!("apt-get install -y {}", missing.join(" "));
+    match apt(&missing) {
+        Ok(()) => Outcome::Passed(format!("installed {}", missing.join(", "))),
+        Err(error) => Outcome::Skipped(format!("{error:#}")),
+    }
+}
+
+/// Installs Debian packages, and says so; only as root on Debian or Ubuntu.
+///
+/// # Errors
+/// It is not ours to do, or apt fails.
+pub fn apt(packages: &[&str]) -> Result<()> {
+    let line = format!("apt-get install -y {}", packages.join(" "));
     let has_apt = Path::new("/etc/debian_version").exists() && answers(command("apt-get").arg("--version"));
     if !(has_apt && is_root()) {
-        return Outcome::Skipped(format!("needs `{line}` as root on Debian or Ubuntu"));
+        bail!("needs `{line}` as root on Debian or Ubuntu");
     }
-    say(format!("installing system packages: {}", missing.join(", ")));
-    let install = || -> Result<()> {
-        succeed(command("apt-get").args(["update", "-q"]), DOWNLOAD_LIMIT)?;
-        let mut install = command("apt-get");
-        install.env("DEBIAN_FRONTEND", "noninteractive").args([
-            "install",
-            "-y",
-            "-q",
-            "--no-install-recommends",
-        ]);
-        succeed(install.args(&missing), DOWNLOAD_LIMIT)
-    };
-    match install() {
-        Ok(()) => Outcome::Passed(format!("installed {}", missing.join(", "))),
-        Err(error) => Outcome::Skipped(format!("`{line}`: {error:#}")),
-    }
+    say(format!("installing system packages: {}", packages.join(", ")));
+    succeed(command("apt-get").args(["update", "-q"]), DOWNLOAD_LIMIT)?;
+    let mut install = command("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    install.args(["install", "-y", "-q", "--no-install-recommends"]).args(packages);
+    succeed(&mut install, DOWNLOAD_LIMIT)
 }
 
 fn is_installed(package: &str) -> bool {

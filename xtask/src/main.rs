@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod architecture;
 mod bench;
+mod browser;
 mod hygiene;
 mod install;
 mod process;

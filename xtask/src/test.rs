@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::process::{cargo, say, succeed};
-use crate::{hygiene, install};
+use crate::{browser, hygiene, install};
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
@@ -43,7 +43,7 @@ struct Step {
 const LIMIT: Duration = Duration::from_mins(60);
 
 /// Quick ones first: a wrong format is known in a second.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", about: "formatting, as rustfmt.toml says", run: format },
     Step {
         name: "hygiene",
@@ -57,6 +57,8 @@ const STEPS: [Step; 9] = [
     Step { name: "clippy", about: "lints, warnings denied", run: clippy },
     Step { name: "tests", about: "all Rust tests", run: tests },
     Step { name: "doc", about: "the examples in the documentation", run: doc_tests },
+    Step { name: "ui", about: "lint, types, tests and build of the interface", run: browser::ui },
+    Step { name: "browser", about: "the interface in Chromium, before the program", run: browser::browser },
 ];
 
 struct Row {

@@ -126,9 +126,19 @@ const NO_PAGES: [&str; 2] = ["/redoc", "/metrics"];
 pub(crate) async fn not_found(request: Request) -> Response {
     let path = request.uri().path();
     let is_api = path == "/api" || path.starts_with("/api/") || NO_PAGES.contains(&path);
-    if !is_api && matches!(*request.method(), Method::GET | Method::HEAD) {
-        return crate::assets::page(path);
+    if is_api {
+        return nothing_here();
     }
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return crate::assets::answer(path, request.headers());
+    }
+    let mut response = wrong_method().await;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// 404, as the API says it.
+pub(crate) fn nothing_here() -> Response {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", "Not Found").into_response()
 }
 

@@ -109,6 +109,7 @@ fn accounts(table: Table) -> Table {
         .open(M::GET, "/api/ready", Limit::None, health::ready)
         .open(M::GET, "/openapi.json", Limit::Usual, openapi::openapi)
         .open(M::GET, "/docs", Limit::Usual, openapi::docs)
+        .open(M::GET, "/api/auth/setup", Limit::Usual, auth::setup)
         .open(M::POST, "/api/auth/register", Limit::Auth, auth::register)
         .open(M::POST, "/api/auth/login", Limit::Auth, auth::login)
         .open(M::POST, "/api/auth/refresh", Limit::Auth, auth::refresh)

@@ -27,6 +27,13 @@ fn label(headers: &HeaderMap, Client(address): &Client) -> String {
     format!("{agent} from {address}")
 }
 
+/// What the sign-in page has to know before anybody is signed in.
+pub async fn setup(state: State) -> Result<Json<Value>, ApiError> {
+    let needs_first_user = state.store.count_users().await? == 0;
+    let registration_open = state.settings.is_registration_allowed;
+    Ok(Json(json!({"needs_first_user": needs_first_user, "registration_open": registration_open})))
+}
+
 /// Makes an account and signs in with it.
 pub async fn register(
     state: State,

@@ -36,7 +36,8 @@ impl Frame {
     }
 }
 
-/// A piece of live text: without a number, for it is shown and never relied on.
+/// A piece of live text, of a task or of planning: without a number, for it is shown
+/// and never relied on.
 #[must_use]
 pub fn live(delta: &LiveDelta) -> Bytes {
     let (what, text) = match &delta.text {
@@ -44,13 +45,14 @@ pub fn live(delta: &LiveDelta) -> Bytes {
         LiveText::Text(text) => ("text", json!(text)),
         LiveText::Tool(tool) => ("tool", json!(tool)),
     };
+    let name = if delta.task.is_some() { "task_text" } else { "plan_text" };
     let mut data = Map::new();
-    data.insert("type".to_owned(), json!("live"));
+    data.insert("type".to_owned(), json!(name));
     data.insert("project_id".to_owned(), json!(delta.project));
     data.insert("task_id".to_owned(), json!(delta.task));
     data.insert("operation_id".to_owned(), json!(delta.operation));
     data.insert(what.to_owned(), text);
-    named("live", &data).into()
+    named(name, &data).into()
 }
 
 fn named(name: &str, data: &Map<String, Value>) -> String {
@@ -79,6 +81,22 @@ mod tests {
     use domain::time::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn live_text_says_whose_it_is_and_has_no_number() {
+        let delta = |task: Option<&str>, text| LiveDelta {
+            project: ProjectId::new("p1"),
+            task: task.map(domain::id::TaskId::new),
+            operation: None,
+            text,
+        };
+        let of = |delta| String::from_utf8(live(&delta).to_vec()).unwrap();
+        let text = of(delta(Some("t1"), LiveText::Text("grün".to_owned())));
+        assert!(text.starts_with("event: task_text\ndata: {") && !text.contains("id: "), "{text}");
+        assert!(text.contains("\"task_id\":\"t1\"") && text.contains("\"text\":\"gr\\u00fcn\""), "{text}");
+        let plan = of(delta(None, LiveText::Turn(1)));
+        assert!(plan.starts_with("event: plan_text\n") && !plan.contains("\"text\":"), "{plan}");
+    }
 
     #[test]
     fn a_frame_is_one_line_of_ascii_with_a_number() {

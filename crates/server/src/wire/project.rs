@@ -25,6 +25,7 @@ pub struct TaskSummary {
     completed: u32,
     running: u32,
     failed: u32,
+    needs_review: u32,
 }
 
 /// A project.
@@ -41,6 +42,8 @@ pub struct ProjectWire {
     config: Map<String, Value>,
     planning_rigor: &'static str,
     task_summary: Option<TaskSummary>,
+    /// What waits for a person: tasks, and a draft plan.
+    waiting_count: u32,
     repo_path: Option<String>,
     git_base_branch: Option<String>,
     git_project_branch: Option<String>,
@@ -52,6 +55,7 @@ impl ProjectWire {
     #[must_use]
     pub fn created(row: &ProjectListRow) -> Self {
         let project = &row.project;
+        let has_plan_to_approve = project.state == ProjectState::Draft && project.draft_plan.is_some();
         let text = |key: &str| project.config.0.get(key).and_then(Value::as_str).map(str::to_owned);
         Self {
             id: project.id.to_string(),
@@ -65,6 +69,7 @@ impl ProjectWire {
             config: project.config.0.clone(),
             planning_rigor: project.config.rigor().as_str(),
             task_summary: None,
+            waiting_count: project.counts.of(TaskState::NeedsReview) + u32::from(has_plan_to_approve),
             repo_path: text(REPO_PATH),
             git_base_branch: text(BASE_BRANCH),
             git_project_branch: None,
@@ -81,6 +86,7 @@ impl From<&ProjectListRow> for ProjectWire {
             completed: counts.of(TaskState::Completed),
             running: row.project.active(),
             failed: counts.of(TaskState::Failed),
+            needs_review: counts.of(TaskState::NeedsReview),
         };
         Self { task_summary: Some(summary), ..Self::created(row) }
     }

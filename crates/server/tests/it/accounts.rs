@@ -20,6 +20,8 @@ async fn me(app: &App, token: &str) -> u16 {
 #[tokio::test]
 async fn the_first_account_is_an_admin_and_registering_signs_in() {
     let app = app().await;
+    let setup = || app.call(Method::GET, "/api/auth/setup", None, None);
+    assert_eq!(setup().await, (200, json!({"needs_first_user": true, "registration_open": true})));
     let body = json!({"email": " Ann Lee <Ann@Example.COM> ", "password": PASSWORD});
     let (status, ann) = app.call(Method::POST, "/api/auth/register", None, Some(body)).await;
     assert_eq!(status, 201, "{ann}");
@@ -27,6 +29,7 @@ async fn the_first_account_is_an_admin_and_registering_signs_in() {
     assert_eq!(ann["display_name"], "Ann");
     assert_eq!(ann["role"], "admin");
     assert_eq!(ann["token_type"], "bearer");
+    assert_eq!(setup().await.1["needs_first_user"], false);
     let (status, me) = app.call(Method::GET, "/api/auth/me", ann["access_token"].as_str(), None).await;
     assert_eq!(status, 200);
     let expected = json!({
@@ -63,6 +66,8 @@ async fn registration_can_be_closed() {
     let (status, answer) = app.call(Method::POST, "/api/auth/register", None, Some(body)).await;
     assert_eq!(status, 403);
     assert!(answer["detail"].as_str().unwrap().contains("disabled"));
+    let (_, setup) = app.call(Method::GET, "/api/auth/setup", None, None).await;
+    assert_eq!(setup["registration_open"], false);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn every_answer_carries_the_same_headers() {
         (Method::GET, "/api/projects", 401),
         (Method::PUT, "/api/projects", 405),
         (Method::TRACE, "/api/health", 405),
-        (Method::POST, "/", 404),
+        (Method::POST, "/", 405),
     ] {
         let request = app.request(method, path).header("x-request-id", "mine");
         let response = request.send().await.unwrap();

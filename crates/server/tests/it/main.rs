@@ -12,5 +12,6 @@ mod external;
 mod life;
 mod openapi;
 mod ownership;
+mod pages;
 mod streams;
 mod validation;

@@ -18,6 +18,7 @@ const ROWS: &[Row] = &[
     Row("GET", "/api/ready", [200, 200, 200, 200, 200]),
     Row("GET", "/openapi.json", [200, 200, 200, 200, 200]),
     Row("GET", "/docs", [200, 200, 200, 200, 200]),
+    Row("GET", "/api/auth/setup", [200, 200, 200, 200, 200]),
     Row("POST", "/api/auth/register", [422, 422, 422, 422, 422]),
     Row("POST", "/api/auth/login", [422, 422, 422, 422, 422]),
     Row("POST", "/api/auth/refresh", [422, 422, 422, 422, 422]),

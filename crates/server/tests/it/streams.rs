@@ -119,7 +119,7 @@ async fn live_text_is_sent_to_who_asks_for_it() {
     let response = request.send().await.unwrap();
     app.post(&ann, &format!("/api/projects/{id}/execute"), json!({})).await;
     let text = response.text().await.unwrap();
-    assert!(text.contains("event: live\ndata: "), "{text}");
+    assert!(text.contains("event: task_text\ndata: "), "{text}");
     assert!(text.contains("gr\\u00fc\\u00dfe"), "{text}");
 }
 
