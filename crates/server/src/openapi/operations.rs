@@ -64,6 +64,7 @@ fn accounts() -> Vec<Operation> {
         op("GET /api/ready", "Whether the server can work", Nothing, 200, "Status"),
         op("GET /openapi.json", "This document", Nothing, 200, "o"),
         op("GET /docs", "This document as a page", Nothing, 200, "html"),
+        op("GET /api/auth/setup", "Whether the first account is still to be made", Nothing, 200, "Setup"),
         op("POST /api/auth/register", "Make an account", Body(fields::<user::Register>), 201, "Registered"),
         op("POST /api/auth/login", "Sign in", Body(fields::<user::Login>), 200, "Login"),
         op("POST /api/auth/refresh", "Renew tokens", Body(fields::<user::Refresh>), 200, "Tokens"),

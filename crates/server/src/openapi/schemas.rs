@@ -30,12 +30,13 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ),
     ("Service", "id:s name:s status:s method:s details:o category:s"),
     ("Documents", "total:i items:[o]"),
-    ("TaskSummary", "total:i completed:i running:i failed:i"),
+    ("Setup", "needs_first_user:b registration_open:b"),
+    ("TaskSummary", "total:i completed:i running:i failed:i needs_review:i"),
     (
         "Project",
         "id:s name:s requirements:s status:s pause_reason:s? created_at:n updated_at:n completed_at:n? config:o \
          planning_rigor:s task_summary:TaskSummary? repo_path:s? git_base_branch:s? git_project_branch:s? \
-         git_state:o",
+         git_state:o waiting_count:i",
     ),
     ("ProjectStep", "status:s project_id:s"),
     (
