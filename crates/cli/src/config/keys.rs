@@ -270,7 +270,12 @@ pub const KEYS: &[Key] = &[
         Preset::Whole(3),
         "Calls in flight at the start; shrinks on 429 and 529, recovers by itself.",
     ),
-    key("anthropic.timeout", SECONDS_ABOVE_0, Preset::Number(120.0), "Seconds that one call may take."),
+    key(
+        "anthropic.timeout",
+        SECONDS_ABOVE_0,
+        Preset::Number(120.0),
+        "Seconds without any sign of an answer after which a call counts as lost.",
+    ),
     key(
         "ollama.hosts",
         Kind::Map(&URL),
@@ -490,7 +495,8 @@ pub const KEYS: &[Key] = &[
         SECONDS_ABOVE_0,
         Preset::Number(300.0),
         "Seconds that a request to any other service may take.",
-    ),
+    )
+    .without_effect(),
     key(
         "execution.stale_task_threshold_seconds",
         SECONDS,
@@ -567,7 +573,8 @@ pub const KEYS: &[Key] = &[
         SECONDS_ABOVE_0,
         Preset::Number(30.0),
         "Seconds between two health checks of a service.",
-    ),
+    )
+    .without_effect(),
     key("auth.secret_key", Kind::Text(Form::SigningKey), Preset::Unset, "Key that signs tokens.")
         .secret()
         .note("when not set, one is made and kept in the data folder"),
