@@ -82,7 +82,7 @@ async fn nothing_of_the_machine_is_reached() {
     let Some(registry) = registry(&world, CommandConfig::default()) else { return };
     let secret = world.outside().join("secret");
     let script = format!(
-        "cat {secret} /etc/passwd /etc/shadow /proc/1/environ; env; cat /work/../etc/hostname; \
+        "cat {secret} /etc/passwd /etc/shadow /proc/1/environ; env; cat ../etc/hostname; \
          (exec 3<>/dev/tcp/127.0.0.1/22) 2>/dev/null && echo CONNECTED; ls /home /root /var; \
          kill -9 1; mount -t tmpfs x /usr; unshare -U true && echo NAMESPACE; echo x > /usr/x; id -u; \
          cat /proc/net/dev | grep -v lo: | wc -l",
